@@ -1,0 +1,1 @@
+"""One file a verb, ten to thirty lines, no logic."""

@@ -1,0 +1,1 @@
+"""What every room needs: records, the LanguageModel port, errors, settings, files, progress, guards."""

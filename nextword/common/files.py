@@ -1,0 +1,113 @@
+"""Files that are either whole or absent.
+
+Every output is written to a temporary name beside its place, flushed to the disk, and renamed: a reader never
+sees half a file, a full disk never destroys the previous one, and `kill -9` leaves at most a `.part` behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from nextword.common.errors import BadInput, Corrupt, Failure
+
+
+@contextlib.contextmanager
+def written_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a temporary file that becomes `path` only if the block ends well.
+
+    Raises Failure when the disk is full or the folder cannot be written; `path` then keeps its old content.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    encoding = None if "b" in mode else "utf-8"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open(mode, encoding=encoding) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise Failure(
+            f"cannot be written ({error.strerror or error})",
+            where=path,
+            do="free some space or choose another folder; the previous file is untouched",
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def folder_written_atomically(path: Path) -> Iterator[Path]:
+    """Fill a temporary folder that becomes `path` (replacing it) only if the block ends well."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        yield part
+        for file in part.rglob("*"):
+            if file.is_file():
+                with file.open("rb") as opened:
+                    os.fsync(opened.fileno())
+        if path.exists():
+            path.rename(old)
+        part.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise Failure(
+            f"cannot be written ({error.strerror or error})",
+            where=path,
+            do="free some space or choose another folder; the previous one is untouched",
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Make a rename in this folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with written_atomically(path, "w") as file:
+        file.write(text)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, indented, Korean left readable."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; Corrupt when it does not parse, BadInput when it is not there."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput("no such file", where=path) from error
+    except (OSError, ValueError) as error:
+        raise Corrupt(f"not readable JSON ({error})", where=path) from error
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file, read in 1 MiB pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,157 @@
+"""The records that stages hand over, one JSON object a line.
+
+A document knows where it came from; a conversation is OpenAI's `messages`; a comparison is TRL's preference
+format. Files end in `.jsonl`, `.jsonl.zst` or `.jsonl.xz`; reading is lazy, so memory stays flat.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import lzma
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from nextword.common.errors import BadInput, Corrupt
+from nextword.common.files import written_atomically
+
+
+@dataclass(frozen=True)
+class Document:
+    """A piece of text and its provenance.
+
+    `id` names the source page (stable across crawls), `sha256` is of the UTF-8 text, `fetched` is ISO 8601 in
+    UTC, `lang` an ISO 639-1 code or "".
+    """
+
+    id: str
+    text: str
+    url: str
+    fetched: str = ""
+    lang: str = ""
+    sha256: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def of(text: str, url: str, fetched: str = "", lang: str = "", **meta: Any) -> Document:
+        """A document with its id (from the address) and hash (from the text) filled in."""
+        return Document(digest(url)[:16], text, url, fetched, lang, digest(text), meta)
+
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn. `content` is text, or OpenAI content parts (so images fit)."""
+
+    role: Role
+    content: str | list[dict[str, Any]]
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """OpenAI's `messages` list, with the tools on offer and where the record came from."""
+
+    messages: list[Message]
+    tools: list[dict[str, Any]] | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+def digest(text: str) -> str:
+    """Hex SHA-256 of the UTF-8 text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_held_out(id: str, percent: float) -> bool:
+    """Whether a record belongs to the held-out split: a hash of its id, so the answer never changes."""
+    return int(digest("held-out:" + id)[:8], 16) / 2**32 < percent / 100
+
+
+@contextmanager
+def open_records(path: Path) -> Iterator[IO[str]]:
+    """Open a record file for reading as text, decompressing by its suffix."""
+    try:
+        if path.suffix == ".zst":
+            import zstandard
+
+            with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as plain:
+                yield io.TextIOWrapper(plain, encoding="utf-8")
+        elif path.suffix == ".xz":
+            with lzma.open(path, "rt", encoding="utf-8") as file:
+                yield file
+        else:
+            with path.open(encoding="utf-8") as file:
+                yield file
+    except FileNotFoundError as error:
+        raise BadInput("no such file", where=path) from error
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """Each line's JSON object; Corrupt names the line that is not one."""
+    with open_records(path) as file:
+        number = 0
+        try:
+            for line in file:
+                number += 1
+                if line.strip():
+                    record = json.loads(line)
+                    if not isinstance(record, dict):
+                        raise ValueError("not a JSON object")
+                    yield record
+        except GeneratorExit:
+            raise
+        except Exception as error:  # every codec has its own exception; all mean the same to the reader
+            if (
+                isinstance(error, (ValueError, EOFError, OSError, lzma.LZMAError))
+                or "zstd" in str(error).lower()
+            ):
+                raise Corrupt(f"damaged at or after line {number} ({error})", where=path) from error
+            raise
+
+
+def write_records(path: Path, records: Iterable[dict[str, Any]]) -> int:
+    """Write records atomically, compressing by the suffix; returns how many."""
+    count = 0
+    with written_atomically(path) as raw:
+        if path.suffix == ".zst":
+            import zstandard
+
+            packed: IO[bytes] = zstandard.ZstdCompressor(level=10).stream_writer(raw, closefd=False)
+        elif path.suffix == ".xz":
+            packed = lzma.LZMAFile(raw, "wb")
+        else:
+            packed = raw
+        for record in records:
+            packed.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+            count += 1
+        if packed is not raw:
+            packed.close()
+    return count
+
+
+def read_documents(path: Path) -> Iterator[Document]:
+    """Documents of one record file; BadInput names the first record that has no text."""
+    for number, record in enumerate(read_records(path), 1):
+        text = record.get("text")
+        if not isinstance(text, str):
+            raise BadInput(f"record {number} has no `text` string", where=path, do="see docs/formats.md")
+        known = {
+            name: record[name]
+            for name in ("id", "url", "fetched", "lang", "sha256", "meta")
+            if name in record
+        }
+        url = known.pop("url", f"{path.name}#{number}")
+        yield Document(text=text, url=url, id=known.pop("id", digest(url)[:16]), **known)
+
+
+def write_documents(path: Path, documents: Iterable[Document]) -> int:
+    """Write documents as records; returns how many."""
+    return write_records(path, (asdict(document) for document in documents))

@@ -1,0 +1,1 @@
+"""Inference behind one door: `engine.open(spec)` gives a LanguageModel."""

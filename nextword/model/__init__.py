@@ -1,0 +1,1 @@
+"""The Llama-family transformer and its checkpoint folder."""

@@ -1,0 +1,1 @@
+"""Byte-level BPE, the chat template, token shards and their loader."""

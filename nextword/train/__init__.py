@@ -1,0 +1,1 @@
+"""One training loop; stages differ by their batch and their loss."""
