@@ -29,9 +29,7 @@ def write_provenance(path: Path, settings: Any, **facts: Any) -> None:
             "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}",
             "packages": versions(),
-            "settings": _plain(dataclasses.asdict(settings))
-            if dataclasses.is_dataclass(settings)
-            else settings,  # type: ignore[arg-type]
+            "settings": _plain(settings),
             **facts,
         },
     )

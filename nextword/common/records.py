@@ -126,7 +126,7 @@ def write_records(path: Path, records: Iterable[dict[str, Any]]) -> int:
 
             packed: IO[bytes] = zstandard.ZstdCompressor(level=10).stream_writer(raw, closefd=False)
         elif path.suffix == ".xz":
-            packed = lzma.LZMAFile(raw, "wb")
+            packed = lzma.LZMAFile(raw, "wb")  # noqa: SIM115 (closed below, before the rename)
         else:
             packed = raw
         for record in records:

@@ -1,7 +1,8 @@
 """The transformer: Llama's architecture in one sitting.
 
 A token becomes a vector; each layer lets positions look back at one another (attention) and then thinks
-about each by itself (SwiGLU); the last vector is compared with every token's row to predict the next. Parameter names
+about each by itself (SwiGLU); the last vector is compared with every token's row to predict the next.
+Parameter names
 are Hugging Face's, so `model.safetensors` needs no conversion table.
 
     RMSNorm    Zhang & Sennrich 2019        RoPE     Su et al. 2021 (half-split pairs, as in transformers)
@@ -53,7 +54,7 @@ def rope_frequencies(config: ModelConfig) -> Tensor:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair (x[i], x[i + D/2]) by its position's angle. x (B, H, T, D), cos and sin (B, 1, T, D/2)."""
+    """Turn each pair (x[i], x[i + D/2]) by its position's angle. x (B, H, T, D), cos, sin (B, 1, T, D/2)."""
     left, right = x.chunk(2, dim=-1)
     return torch.cat((left * cos - right * sin, right * cos + left * sin), dim=-1)
 
