@@ -1,0 +1,148 @@
+"""One training step: forward, backward, clip, update.
+
+`NextTokenLoss` is the model and its loss as one module, so that DDP and FSDP2 can wrap it and their hooks
+see every forward. `TrainingStep` takes one process's share of the global batch, cuts it into `accumulation`
+pieces that fit the memory, and divides by the number of scored targets of *all* pieces on *all* processes:
+the same global batch gives the same gradient however it is cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nextword.model.llama import Llama
+
+IGNORED = -100
+"""The target of a position that is not scored (as in transformers and F.cross_entropy)."""
+
+Precision = Literal["bf16", "fp32"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One process's rows: inputs, targets (B, T) int64, and optionally each token's document (B, T)."""
+
+    inputs: Tensor
+    targets: Tensor
+    documents: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def piece(self, start: int, end: int) -> Batch:
+        """Rows start..end."""
+        documents = None if self.documents is None else self.documents[start:end]
+        return Batch(self.inputs[start:end], self.targets[start:end], documents)
+
+
+class Updates(Protocol):
+    """What a step needs of an optimiser."""
+
+    def step(self) -> None:
+        """Change the parameters by their gradients."""
+        ...
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        ...
+
+
+class NextTokenLoss(nn.Module):
+    """A model and its loss as one module: the sum of -ln p over the scored targets."""
+
+    def __init__(self, model: Llama) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor, targets: Tensor, documents: Tensor | None = None) -> Tensor:
+        """inputs, targets, documents (B, T) -> () fp32. With documents, no token looks into another's."""
+        mask = None if documents is None else document_mask(documents)
+        logits = self.model(inputs, mask=mask)  # (B, T, V)
+        return F.cross_entropy(
+            logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+        )
+
+
+def document_mask(documents: Tensor) -> Tensor:
+    """Causal, and only within one document: (B, T) -> (B, 1, T, T), True where looking is allowed."""
+    same = documents[:, :, None] == documents[:, None, :]
+    return torch.tril(same)[:, None]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """Mean loss (nats a token) over the global batch, and the gradient's norm before clipping. Both ()."""
+
+    loss: Tensor
+    gradient_norm: Tensor
+
+
+class TrainingStep:
+    """Everything that happens between two batches.
+
+    module: NextTokenLoss, plain or wrapped by DDP or FSDP2. clip: largest gradient norm, 0 for none.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optimiser: Updates,
+        *,
+        precision: Precision = "bf16",
+        accumulation: int = 1,
+        clip: float = 1.0,
+        compile: bool = False,
+    ) -> None:
+        self.module: Any = module  # DDP and FSDP2 add methods of their own
+        self.optimiser = optimiser
+        self.precision, self.accumulation, self.clip = precision, accumulation, clip
+        self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self.forward: Any = torch.compile(module) if compile else module
+
+    def step(self, batch: Batch) -> StepResult:
+        """Train on one batch: this process's rows."""
+        processes = dist.get_world_size() if dist.is_initialized() else 1
+        scored = _sum_over_processes((batch.targets != IGNORED).sum())
+        rows = -(-len(batch) // self.accumulation)
+        total = torch.zeros((), device=batch.inputs.device)
+        for start in range(0, len(batch), rows):
+            piece = batch.piece(start, start + rows)
+            with self._synchronised(start + rows >= len(batch)):
+                with torch.autocast(piece.inputs.device.type, torch.bfloat16, self.precision == "bf16"):
+                    loss = self.forward(piece.inputs, piece.targets, piece.documents) / scored
+                (loss * processes).backward()  # DDP and FSDP2 average over the processes; we want the sum
+            total += loss.detach()
+        norm = self._clipped()
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        return StepResult(_sum_over_processes(total), norm)
+
+    def _clipped(self) -> Tensor:
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip or float("inf"))
+        return norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+
+    @contextlib.contextmanager
+    def _synchronised(self, last: bool) -> Iterator[None]:
+        """Exchange gradients only after the last piece."""
+        if hasattr(self.module, "set_requires_gradient_sync"):  # FSDP2
+            self.module.set_requires_gradient_sync(last)
+            yield
+        elif hasattr(self.module, "no_sync") and not last:  # DDP
+            with self.module.no_sync():
+                yield
+        else:
+            yield
+
+
+def _sum_over_processes(value: Tensor) -> Tensor:
+    if dist.is_initialized():
+        dist.all_reduce(value)
+    return value
