@@ -1,0 +1,5 @@
+"""`python -m nextword` is `nextword`."""
+
+from nextword.cli.main import main
+
+main()

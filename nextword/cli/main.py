@@ -1,0 +1,103 @@
+"""`nextword VERB`: one table of verbs, each loaded only when it is used, so that `--help` is immediate.
+
+Errors we raise on purpose are printed as one line and end with exit code 2; Ctrl-C ends with 130 and says
+that the same command continues. Anything else is a bug of ours, and its traceback is shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nextword import __version__
+from nextword.common.errors import NextwordError
+
+UsageError: Any = typer.BadParameter.__base__  # the public name of the parser's own base class moves
+
+VERBS: dict[str, dict[str, str]] = {
+    "The whole journey": {
+        "make": "from a web site to the two files: collect, clean, tokenise, pretrain, release, run",
+    },
+    "Stage by stage": {
+        "collect": "crawl a site, or read a folder, into an archive of pages",
+        "clean": "keep what is worth reading, and report what was dropped and why",
+        "tokenizer": "learn a byte-level BPE vocabulary and write token shards",
+        "pretrain": "train a network to predict the next word",
+        "release": "write the two files: parameters (GGUF) and the program that runs them (run.c)",
+    },
+    "Look inside": {
+        "generate": "let a model go on from a prompt",
+        "see": "the most likely next words, as bars",
+        "recall": "a true page beside what the model remembers of it",
+        "measure": "bits per byte of a model on held-out documents, beside simple compressors",
+        "show": "what is inside a file: GGUF, token shard, checkpoint",
+    },
+}
+"""Every verb with its one line of help; its module is `nextword.cli.VERB`."""
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line; returns the exit code."""
+    errors = Console(stderr=True, soft_wrap=True)
+
+    def fail(line: str, code: int) -> int:
+        errors.print(f"nextword: {line}", markup=False, highlight=False)
+        return code
+
+    known = [verb for part in VERBS.values() for verb in part]
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print_help()
+        return 0
+    if argv[0] in ("-V", "--version"):
+        print(f"nextword {__version__}")
+        return 0
+    if argv[0] not in known:
+        near = difflib.get_close_matches(argv[0], known, n=1)
+        return fail(
+            f"no verb `{argv[0]}`; {f'did you mean `{near[0]}`' if near else 'see `nextword --help`'}", 2
+        )
+    try:
+        result = command(argv[0]).main(args=argv[1:], prog_name=f"nextword {argv[0]}", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except NextwordError as error:
+        return fail(str(error), 2)
+    except UsageError as error:
+        return fail(f"{' '.join(error.format_message().split())}; see `nextword {argv[0]} --help`", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return fail("interrupted; the same command continues where it stopped", 130)
+    except BrokenPipeError:  # the reader has gone, so nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def command(verb: str) -> Any:
+    """The verb's own command, made by typer from its module's `run`; only now is the module imported."""
+    module = importlib.import_module(f"nextword.cli.{verb}")
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(name=verb, help=module.__doc__)(module.run)
+    return typer.main.get_command(app)
+
+
+def print_help() -> None:
+    """The verbs, in parts, without importing any of them."""
+    console = Console()
+    console.print("[bold]nextword[/] VERB ...   the whole life of a large language model", highlight=False)
+    for part, verbs in VERBS.items():
+        table = Table.grid(padding=(0, 2))
+        for verb, help in verbs.items():
+            table.add_row(f"  [bold cyan]{verb:<9}[/]", help)
+        console.print(f"\n[bold]{part}[/]")
+        console.print(table)
+    console.print("\n`nextword VERB --help` tells a verb's options; `nextword --version` the version.")

@@ -1,0 +1,92 @@
+"""Outputs are whole or absent, even when the disk is full or the writer dies."""
+
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nextword.common.errors import BadInput, Corrupt, Failure
+from nextword.common.files import folder_written_atomically, read_json, sha256, write_json, written_atomically
+
+
+def test_a_file_appears_only_when_its_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    with written_atomically(path, "w") as file:
+        file.write("한국어")
+        assert not path.exists()
+    assert path.read_text(encoding="utf-8") == "한국어"
+    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_an_error_keeps_the_old_file_and_leaves_no_part(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), written_atomically(path, "w") as file:
+        file.write("new")
+        _ = 1 / 0
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        says = r"file\.bin: cannot be written .*free some space"
+        with pytest.raises(Failure, match=says), written_atomically(path) as file:
+            file.write(b"x" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, old)
+    assert path.read_bytes() == b"old"
+
+
+def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    script = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from nextword.common.files import written_atomically\n"
+        "with written_atomically(Path(sys.argv[1]), 'w') as file:\n"
+        "    file.write('new'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(path)]).returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+
+
+def test_a_folder_replaces_the_old_one_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    with folder_written_atomically(path) as part:
+        (part / "a").write_text("1")
+    with pytest.raises(KeyError), folder_written_atomically(path) as part:
+        (part / "b").write_text("2")
+        raise KeyError
+    assert [p.name for p in path.iterdir()] == ["a"]
+    with folder_written_atomically(path) as part:
+        (part / "b").write_text("2")
+    assert [p.name for p in path.iterdir()] == ["b"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_keeps_korean_readable_and_names_a_broken_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"이름": 1})
+    assert "이름" in path.read_text(encoding="utf-8")
+    assert read_json(path) == {"이름": 1}
+    path.write_text("{")
+    with pytest.raises(Corrupt, match=r"a\.json: not readable JSON"):
+        read_json(path)
+    with pytest.raises(BadInput, match="no such file"):
+        read_json(tmp_path / "none.json")
+
+
+def test_sha256_is_the_standard_one(tmp_path: Path) -> None:
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

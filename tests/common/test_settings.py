@@ -1,0 +1,61 @@
+"""Settings come from the command line, then a TOML file, then their defaults."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nextword.common.errors import BadInput
+from nextword.common.settings import from_toml, option
+
+
+@dataclass(frozen=True)
+class Settings:
+    source: str = option("python-docs", "what to read")
+    pages: int = option(10, "how many")
+    ratio: float = option(0.5, "a share")
+    limit: float | None = option(None, "seconds")
+    packages: tuple[str, ...] = option((), "names")
+    strict: bool = option(False, "whether")
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_table_gives_values_of_the_right_types(tmp_path: Path) -> None:
+    text = '[x]\nsource = "a"\npages = 3\nratio = 1\nlimit = 2\npackages = ["numpy"]\nstrict = true'
+    values = from_toml(Settings, write(tmp_path, text), "x")
+    assert Settings(**values) == Settings("a", 3, 1.0, 2.0, ("numpy",), True)
+
+
+def test_a_file_without_the_table_changes_nothing(tmp_path: Path) -> None:
+    assert from_toml(Settings, write(tmp_path, "[other]\na = 1"), "x") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[x]\npage = 3", "no setting `page`.*choose from .*pages"),
+        ('[x]\npages = "three"', "'three' is not"),
+        ("[x]\npages = true", "True is not"),
+        ("[x", "not readable TOML"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        from_toml(Settings, write(tmp_path, text), "x")
+
+
+def test_a_mutable_default_is_refused() -> None:
+    with pytest.raises(TypeError, match="use a tuple"):
+        option([], "names")
+
+
+def test_common_and_the_command_line_load_no_torch() -> None:
+    script = "import sys, nextword.cli.main, nextword.common.language_model; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
