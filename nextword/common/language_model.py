@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from nextword.common.errors import NextwordError
+from nextword.common.errors import BadInput, NextwordError
 from nextword.common.records import Conversation
 
 _serial = itertools.count()
@@ -31,6 +32,21 @@ class Sampling:
     repeat_penalty: float = 1.0
     """Divide (multiply when negative) the logits of tokens seen before (CTRL, Keskar et al. 2019)."""
     max_new_tokens: int = 128
+    top_logprobs: int = 0
+    """With each token, report this many of the most likely ones at its place (OpenAI's word)."""
+
+    def __post_init__(self) -> None:
+        for name, fits, expected in (
+            ("temperature", 0 <= self.temperature < inf, "at least 0"),
+            ("top_k", self.top_k >= 0, "at least 0"),
+            ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),
+            ("min_p", 0 <= self.min_p <= 1, "between 0 and 1"),
+            ("repeat_penalty", 0 < self.repeat_penalty < inf, "above 0"),
+            ("max_new_tokens", self.max_new_tokens >= 0, "at least 0"),
+            ("top_logprobs", self.top_logprobs >= 0, "at least 0"),
+        ):
+            if not fits:  # also for not-a-number, of which every comparison is false
+                raise BadInput(f"{name} is {getattr(self, name)}, expected {expected}")
 
 
 @dataclass(frozen=True)
@@ -48,13 +64,28 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """A token that might have come next; `text` shows half a character as U+FFFD."""
+
+    id: int | None
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True)
 class Token:
-    """One token of a request's continuation. `text` may be empty while a character is incomplete."""
+    """One token of a request's continuation.
+
+    `text` is what has become certain with it: empty while a character or a possible stop string is
+    incomplete. The texts of a request's events, joined, are its answer. `logprob` is the model's own, before
+    any filter; `top` are the likeliest tokens at this place, where `Sampling.top_logprobs` asked for them.
+    """
 
     request: str
     id: int | None
     text: str
     logprob: float | None = None
+    top: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True)
