@@ -7,6 +7,7 @@ Architectures we open are Llama's near kin; two switches cover them: `attention_
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from nextword.common.errors import BadInput
 
@@ -19,6 +20,22 @@ class RopeScaling:
     low_freq_factor: float
     high_freq_factor: float
     original_max_position_embeddings: int
+
+    def __post_init__(self) -> None:
+        fits = 1 <= self.factor < inf and 0 < self.low_freq_factor < self.high_freq_factor < inf
+        if not fits or self.original_max_position_embeddings < 1:
+            raise BadInput(f"the llama3 RoPE scaling {self} makes no sense", where="config.json")
+
+
+COUNTS = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "head_dim",
+    "max_position_embeddings",
+)
 
 
 @dataclass(frozen=True)
@@ -44,9 +61,12 @@ class ModelConfig:
     eos_token_id: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads", "head_dim"):
+        for name in COUNTS:
             if getattr(self, name) < 1:
                 raise BadInput(f"{name} is {getattr(self, name)}, expected at least 1", where="config.json")
+        for name in ("rope_theta", "rms_norm_eps"):
+            if not 0 < getattr(self, name) < inf:
+                raise BadInput(f"{name} is {getattr(self, name)}, expected above 0", where="config.json")
         if self.num_key_value_heads < 1 or self.num_attention_heads % self.num_key_value_heads:
             raise BadInput(
                 f"{self.num_attention_heads} heads cannot share {self.num_key_value_heads} key-value heads",
@@ -80,6 +100,11 @@ class ModelConfig:
             max_position_embeddings=context,
             tie_word_embeddings=tied,
         )
+
+    @property
+    def context(self) -> int:
+        """The most tokens it may look at: within a sliding window (Mistral), attention is plain and ours."""
+        return min(self.max_position_embeddings, self.sliding_window or self.max_position_embeddings)
 
     @property
     def num_parameters(self) -> int:
