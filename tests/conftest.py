@@ -14,7 +14,13 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; our tests run side by side and must repeat
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile(
+    "nextword", deadline=None, derandomize=os.environ.get("CI") == "true", print_blob=True
+)  # no timing decides a test; CI searches the same examples every time
+hypothesis.settings.load_profile("nextword")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = "../shared/data"

@@ -49,8 +49,8 @@ def config_from_json(value: dict[str, Any], where: str | Path = "config.json") -
     architecture = _architecture(fields)
     _refuse_what_we_do_not_compute(fields, architecture)
     hidden, heads = fields.count("hidden_size"), fields.count("num_attention_heads")
-    theta, scaling = _rope(fields)
     try:
+        theta, scaling = _rope(fields)
         return ModelConfig(
             vocab_size=fields.count("vocab_size"),
             hidden_size=hidden,
@@ -169,7 +169,7 @@ class _Fields:
 
 def _architecture(fields: _Fields) -> str:
     named = fields.value.get("architectures") or []
-    if isinstance(named, list) and len(named) == 1 and named[0] in ARCHITECTURES:
+    if isinstance(named, list) and len(named) == 1 and str(named[0]) in ARCHITECTURES:
         return str(named[0])
     by_type = {model_type: name for name, model_type in ARCHITECTURES.items()}
     model_type = fields.value.get("model_type")
