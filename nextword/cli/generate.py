@@ -1,0 +1,40 @@
+"""Let a model go on from a prompt, streaming what it says."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from nextword import engine
+from nextword.common.language_model import Failed, Request, Sampling, Token
+from nextword.common.terminal import printable
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="a run or checkpoint folder, a .gguf file")],
+    prompt: Annotated[str, typer.Argument(help="the text to go on from; - reads it from standard input")],
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "-n", help="tokens to write")] = 128,
+    temperature: Annotated[
+        float, typer.Option("--temperature", "-t", help="0 always takes the likeliest")
+    ] = 0.8,
+    top_k: Annotated[int, typer.Option("--top-k", "-k", help="keep the k likeliest; 0 keeps all")] = 0,
+    top_p: Annotated[float, typer.Option(help="keep the smallest set that reaches p")] = 0.95,
+    min_p: Annotated[float, typer.Option(help="drop what is less likely than p times the likeliest")] = 0.0,
+    repeat_penalty: Annotated[float, typer.Option(help="above 1 discourages repetition")] = 1.0,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same text")] = 0,
+    stop: Annotated[list[str] | None, typer.Option(help="stop at this text (repeatable)")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+) -> None:
+    """Stream one continuation."""
+    text = sys.stdin.read() if prompt == "-" else prompt
+    sampling = Sampling(temperature, top_k, top_p, min_p, repeat_penalty, max_new_tokens)
+    opened = engine.open(model, device=device)
+    print(printable(text), end="", flush=True)
+    for event in opened.generate([Request(text, sampling, tuple(stop or ()), seed=seed)]):
+        if isinstance(event, Token):
+            print(printable(event.text), end="", flush=True)
+        elif isinstance(event, Failed):
+            raise event.error
+    print()

@@ -1,0 +1,60 @@
+"""What text and numbers look like in a terminal.
+
+Text from pages and models may hold escape sequences that move the cursor, change the title or worse, so it is
+made `printable` before it is shown.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def printable(text: str) -> str:
+    """The same text without control characters, save line breaks and tabs; others are shown as U+FFFD.
+
+    >>> printable("safe\\x1b[2Jtext")
+    'safe�[2Jtext'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or not _is_control(c) else "\ufffd" for c in text)
+
+
+def _is_control(character: str) -> bool:
+    """C0, C1, DEL, and the marks that turn the direction of text around (they can hide what a line says)."""
+    return unicodedata.category(character) == "Cc" or character in TURNS
+
+
+def visible(token: str) -> str:
+    """A token as a person can see it: spaces, line breaks and tabs have marks.
+
+    >>> visible(" the\\n")
+    '␣the⏎'
+    """
+    return printable(token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥"))
+
+
+def bars(rows: Iterable[tuple[str, float]], width: int = 40) -> list[str]:
+    """One line for each (token, probability): the token, a bar, the percentage. A full bar is certainty."""
+    rows = [(visible(label), value) for label, value in rows]
+    longest = max((columns(label) for label, _ in rows), default=0)
+    return [
+        f"{' ' * (longest - columns(label))}{label}  {bar(value, width)}  {value:6.1%}"
+        for label, value in rows
+    ]
+
+
+def bar(value: float, width: int) -> str:
+    """A bar of `width` columns, filled to `value` (0 to 1) in eighths of a column."""
+    eighths = round(max(0.0, min(1.0, value)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def columns(text: str) -> int:
+    """How many columns a terminal gives the text: Korean and Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)

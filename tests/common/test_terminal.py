@@ -1,0 +1,36 @@
+"""What is shown in a terminal cannot drive it, and bars line up in Korean too."""
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextword.common.terminal import bar, bars, columns, printable, visible
+
+
+@given(st.text())
+def test_nothing_printable_holds_a_control_character(text: str) -> None:
+    shown = printable(text + "\x1b[2J\x9b\u202e")
+    assert all(unicodedata.category(c) != "Cc" or c in "\n\t" for c in shown)
+    assert "\u202e" not in shown
+
+
+@given(st.text(alphabet=st.characters(categories=["L", "N", "P", "Zs"])))
+def test_ordinary_text_is_left_alone(text: str) -> None:
+    assert printable(text) == text
+
+
+def test_blanks_of_a_token_can_be_seen() -> None:
+    assert visible(" if\n\t") == "␣if⏎⇥"
+
+
+def test_bars_line_up_whatever_the_script() -> None:
+    lines = bars([(" 다음", 1.0), (" the", 0.25), ("\n", 0.0)])
+    assert lines[0].endswith("100.0%")
+    assert len({columns(line) for line in lines}) == 1
+    assert lines[1].count("█") == 10
+
+
+@given(st.floats(-1, 2))
+def test_a_bar_never_leaves_its_place(value: float) -> None:
+    assert len(bar(value, 20)) == 20
