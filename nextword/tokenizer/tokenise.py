@@ -49,7 +49,7 @@ def tokenise(
     The folder appears whole or not at all, and an older one stays until the new one is complete.
     """
     encoder = Tokenizer.load(tokenizer)
-    files = {split: _records_of(clean, split) for split in SPLITS}
+    files = {split: split_file(clean, split) for split in SPLITS}
     progress = progress or Progress("tokenise", unit="bytes")
     splits: dict[str, Any] = {}
     with progress, folder_written_atomically(out) as folder:
@@ -107,7 +107,8 @@ def _groups(path: Path) -> Iterator[list[str]]:
         yield texts
 
 
-def _records_of(clean: Path, split: str) -> Path:
+def split_file(clean: Path, split: str) -> Path:
+    """The record file of a split in a `clean` folder; BadInput when there is none."""
     for suffix in (".jsonl.zst", ".jsonl.xz", ".jsonl"):
         if (path := clean / f"{split}{suffix}").exists():
             return path
