@@ -1,0 +1,75 @@
+"""One request on its way: its tokens so far, its text so far, and when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nextword.common.errors import BadInput
+from nextword.common.language_model import Alternative, Done, Event, Request, Token, Usage
+from nextword.engine.driver import Logits, Vocabulary
+from nextword.engine.prompt import prompt_ids
+from nextword.engine.sampler import REPEAT_WINDOW, choose, coin, log_softmax
+from nextword.engine.text_stream import TextStream
+
+
+class Continuation:
+    """A request being continued. `token` is the latest one, to be fed to the model; `is_over` when done."""
+
+    def __init__(self, request: Request, vocabulary: Vocabulary, context: int, ends: frozenset[int]) -> None:
+        """Raises BadInput for a prompt that cannot be continued within the context."""
+        if request.grammar is not None:
+            raise BadInput("this model cannot follow a grammar", do="ask its capabilities first")
+        self.request, self.vocabulary, self.ends = request, vocabulary, ends
+        self.prompt = prompt_ids(request.prompt, vocabulary)
+        if len(self.prompt) > context:
+            do = "shorten it or use a model with a longer context"
+            raise BadInput(f"the prompt has {len(self.prompt):,} tokens, the context {context:,}", do=do)
+        self.limit = min(request.sampling.max_new_tokens, context - len(self.prompt))
+        self.made: list[int] = []
+        self.stream = TextStream(request.stop)
+        self.is_over = False
+
+    @property
+    def token(self) -> int:
+        """The latest token."""
+        return self.made[-1]
+
+    def advance(self, logits: Logits) -> Iterator[Event]:
+        """Draw the next token from (V,) logits: a Token, and Done if it was the last."""
+        sampling = self.request.sampling
+        logits = logits[: self.vocabulary.vocab_size]
+        seen = (self.prompt[-REPEAT_WINDOW:] + self.made)[-REPEAT_WINDOW:]
+        id = choose(logits, sampling, seen, coin(self.request.seed, len(self.made)))
+        scores = log_softmax(logits)
+        self.made.append(id)
+        text = self.stream.push(self.vocabulary.token_bytes(id))
+        is_stopped = self.stream.is_stopped or id in self.ends
+        self.is_over = is_stopped or len(self.made) >= self.limit
+        if self.is_over:
+            text += self.stream.finish()
+        top = tuple(self._alternatives(scores, sampling.top_logprobs))
+        yield Token(self.request.id, id, text, float(scores[id]), top)
+        if self.is_over:
+            yield self._done("stop" if is_stopped or self.stream.is_stopped else "length")
+
+    def give_up(self, reason: str) -> Iterator[Event]:
+        """End here, saying what was held back."""
+        self.is_over = True
+        if held := self.stream.finish():
+            yield Token(self.request.id, None, held)
+        yield self._done(reason)
+
+    def _done(self, reason: str) -> Done:
+        usage = Usage(prompt_tokens=len(self.prompt), completion_tokens=len(self.made))
+        return Done(self.request.id, reason, usage)  # type: ignore[arg-type]
+
+    def _alternatives(self, scores: np.ndarray, count: int) -> Iterator[Alternative]:
+        for id in np.argsort(-scores, kind="stable")[:count] if count else ():
+            yield Alternative(int(id), self._shown(int(id)), float(scores[id]))
+
+    def _shown(self, id: int) -> str:
+        """A token as a person may see it: a special one by its name."""
+        names = {special: name for name, special in self.vocabulary.special.items()}
+        return names.get(id) or self.vocabulary.token_bytes(id).decode("utf-8", "replace")
