@@ -1,0 +1,119 @@
+"""Clean: from the pages of a crawl to documents worth learning from, and a report of what went.
+
+    summary = clean(CleanSettings(), run / "crawl", run / "clean")
+
+Writes train.jsonl.zst and heldout.jsonl.zst (`Document` records), dropped.jsonl.zst (address, step and
+reason of everything left out), clean.json and report.html. The folder appears whole or not at all: a
+cleaning that is killed is simply run again.
+
+Memory stays flat: pages stream, keys lie on disk, and what is held is bounded by a task (SLICE_BYTES of
+archive), a part of the keys, and the clusters of near duplicates. This module itself imports nothing
+heavy, so that the command line can show its settings.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nextword.common.errors import BadInput
+from nextword.common.files import folder_written_atomically, write_json
+from nextword.common.progress import Progress
+from nextword.common.provenance import write_provenance
+from nextword.common.settings import option
+
+if TYPE_CHECKING:
+    from nextword.data.clean_summary import CleanSummary
+    from nextword.data.pipeline import Totals
+
+SLICE_BYTES = 64 << 20
+"""Compressed archive a task: some 400 MB of pages. Fixed: the result must not depend on the machine."""
+
+
+@dataclass(frozen=True)
+class CleanSettings:
+    """What is kept and how."""
+
+    languages: tuple[str, ...] = option(("ko", "en", "zh"), "languages to keep (ISO 639-1); none keeps all")
+    min_words: int = option(
+        40, "fewest words of a page; half of that must be left after repeated lines are gone"
+    )
+    near_duplicates: bool = option(True, "remove near duplicates (MinHash)")
+    repeated_lines: bool = option(True, "remove lines and paragraphs that the crawl has shown before")
+    whole_page: bool = option(False, "keep menus and footers of HTML pages")
+    mask: bool = option(False, "mask e-mail addresses, telephone and Korean resident numbers")
+    own_text: bool = option(True, "add nextword's own README and docs, English and Korean")
+    heldout_percent: float = option(5.0, "share of the documents kept out of training, to measure on")
+    workers: int = option(0, "processes; 0 takes one a core when the crawl is large")
+
+
+def clean(settings: CleanSettings, crawl: Path, out: Path, progress: Progress | None = None) -> CleanSummary:
+    """Clean the crawl in folder `crawl` into folder `out`.
+
+    Raises BadInput when there is no crawl or nothing is left (naming the step that dropped most), Corrupt
+    when an archive file is damaged, Failure when `out` cannot be written.
+    """
+    from nextword.data.archive import finished_segments
+    from nextword.data.clean_report import write_report
+    from nextword.data.clean_summary import gather
+
+    began = time.monotonic()
+    segments = finished_segments(crawl) if crawl.is_dir() else []
+    if not segments:
+        raise BadInput("holds no finished crawl", where=crawl, do="run `nextword collect` first")
+    slices, tasks = _shares([segment.stat().st_size for segment in segments])
+    with folder_written_atomically(out) as folder:
+        work = folder / "work"
+        with progress or Progress("clean", unit="pages") as shown:
+            totals = _run(settings, crawl, work, tasks, slices, shown)
+            shown.advance(0, facts="report")
+            summary, examples = gather(work, folder, totals, lambda: time.monotonic() - began)
+            if summary.train_documents == 0:
+                raise _nothing_left(summary, crawl)
+        write_report(folder / "report.html", summary, examples)
+        shutil.rmtree(work)
+        write_json(folder / "clean.json", asdict(summary))
+        write_provenance(folder / "run.json", settings, crawl=str(crawl))
+    return summary
+
+
+def _shares(sizes: list[int]) -> tuple[int, int]:
+    """(slices of a segment, tasks): a small crawl is one task, a large one a task a slice."""
+    if sum(sizes) <= SLICE_BYTES:
+        return 1, 1
+    slices = -(-max(sizes) // SLICE_BYTES)
+    return slices, slices * len(sizes)
+
+
+def _run(
+    settings: CleanSettings, crawl: Path, work: Path, tasks: int, slices: int, shown: Progress
+) -> Totals:
+    from nextword.data.clean_stages import stages
+    from nextword.data.pipeline import add, run_stage
+
+    totals: Totals = {}
+    workers = settings.workers or os.cpu_count() or 1
+    for number, stage in enumerate(stages(settings, crawl, work, tasks, slices)):
+        shown.advance(0, facts=stage.name)
+        add(
+            totals,
+            run_stage(stage, workers if stage.tasks == tasks else 1, None if number else shown.advance),
+        )
+    return totals
+
+
+def _nothing_left(summary: CleanSummary, crawl: Path) -> BadInput:
+    if not summary.dropped:
+        return BadInput("has no page in it", where=crawl, do="collect again, or from elsewhere")
+    worst = max(summary.dropped, key=lambda dropped: dropped.documents)
+    reason = max(worst.reasons, key=lambda reason: worst.reasons[reason])
+    return BadInput(
+        f"nothing is left for training of {summary.pages} pages: step `{worst.step}` dropped "
+        f"{worst.documents}, most because: {reason}",
+        where=crawl,
+        do="collect more, or loosen that step's settings (`nextword clean --help`)",
+    )

@@ -1,0 +1,86 @@
+"""The order of cleaning, as datatrove stages.
+
+    read     archive -> text -> language -> quality -> pages/      slow: all others reread pages/
+    exact    find documents seen before
+    near     MinHash signatures of those left, bands, clusters
+    lines    keys of the lines of those left; find lines seen before
+    write    drop, shorten, drop what repeats itself or has nothing left, mask, split
+
+Duplicates go before repeated lines, because a line must not be "kept" by a page that then leaves as a
+duplicate. Each stage rereads the extracted pages through the cheap filters before it, instead of writing
+them again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datatrove.pipeline.base import PipelineStep
+
+from nextword.data import blocks, duplicates
+from nextword.data.clean import CleanSettings
+from nextword.data.first_seen import PARTS
+from nextword.data.pipeline import Stage
+from nextword.data.quality import Thresholds
+
+
+def stages(settings: CleanSettings, crawl: Path, work: Path, tasks: int, slices: int) -> list[Stage]:
+    """Every stage of cleaning a crawl; each needs the one before it to be complete."""
+    limits = Thresholds(least_words=settings.min_words)
+
+    def dropped(step: str) -> blocks.Exclusions:
+        return blocks.Exclusions(work / "dropped", step)
+
+    def unique(report: bool = False) -> list[PipelineStep]:
+        """The extracted pages, through the duplicate filters that stand so far."""
+        return [
+            blocks.PageReader(work / "pages"),
+            blocks.ExactFilter(work / "exact_repeats", dropped("exact") if report else None),
+        ]
+
+    def distinct(report: bool = False) -> list[PipelineStep]:
+        near = duplicates.near_filter(work / "removals", dropped("near") if report else None)
+        return [*unique(report), *([near] if settings.near_duplicates else [])]
+
+    read = [
+        blocks.ArchiveReader(crawl, slices, settings.own_text),
+        blocks.ExtractText(dropped("text"), settings.whole_page),
+        blocks.LanguageFilter(dropped("language"), settings.languages),
+        blocks.QualityFilter(dropped("quality"), limits),
+        blocks.PageWriter(work / "pages"),
+        blocks.ExactKeys(work / "exact"),
+    ]
+    near = [
+        Stage("near duplicates", [*unique(), duplicates.NearSignature(work / "signatures")], tasks),
+        Stage(
+            "near duplicates",
+            [duplicates.bands(work / "signatures", work / "pairs")],
+            duplicates.CONFIG.num_buckets,
+        ),
+        Stage("near duplicates", [duplicates.clusters(work / "pairs", work / "removals")], 1),
+    ]
+    lines = [
+        Stage("repeated lines", [*distinct(), blocks.LineKeys(work / "lines")], tasks),
+        Stage("repeated lines", [blocks.FindRepeats(work / "lines", work / "line_repeats")], PARTS),
+    ]
+    shorten = blocks.RepeatedLineFilter(
+        work / "line_repeats",
+        settings.repeated_lines,
+        settings.min_words // 2,
+        dropped("lines"),
+        dropped("removed"),
+    )
+    write = [
+        *distinct(report=True),
+        shorten,
+        blocks.RepetitionFilter(dropped("repetition"), limits),
+        *([blocks.Masking()] if settings.mask else []),
+        blocks.DocumentWriter(work / "kept", settings.heldout_percent),
+    ]
+    return [
+        Stage("reading", read, tasks),
+        Stage("exact duplicates", [blocks.FindRepeats(work / "exact", work / "exact_repeats")], PARTS),
+        *(near if settings.near_duplicates else []),
+        *lines,
+        Stage("writing", write, tasks),
+    ]

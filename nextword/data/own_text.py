@@ -1,0 +1,35 @@
+"""Our own words as training text: the README and the docs, English and Korean.
+
+The default crawl is English. So that a model made by `make demo` has seen Korean at all, and its tokenizer
+has merges for it, our own pages join the crawl. They are read from the checkout, or, in an installed
+wheel, from the copies that the build puts beside this file (`own/`), and they say so in their addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from nextword.common.records import Document
+
+ADDRESS = "nextword:///"
+"""Where our own documents say they come from."""
+
+
+def own_documents() -> Iterator[Document]:
+    """README and docs, in a fixed order; nothing when neither a checkout nor packaged copies are there."""
+    root = _root()
+    pages = [*root.glob("README*.md"), *root.glob("docs/**/*.md")]
+    for path in sorted(pages, key=lambda path: path.relative_to(root).as_posix()):
+        relative = path.relative_to(root).as_posix()
+        is_korean = relative.endswith(".ko.md") or relative.startswith("docs/ko/")
+        text = path.read_text(encoding="utf-8").strip()
+        if text:
+            yield Document.of(text, ADDRESS + relative, lang="ko" if is_korean else "en", source="nextword")
+
+
+def _root() -> Path:
+    package = Path(__file__).resolve().parent.parent
+    checkout = package.parent
+    is_checkout = (checkout / "pyproject.toml").exists() and (checkout / "docs").is_dir()
+    return checkout if is_checkout else package / "data" / "own"

@@ -1,0 +1,58 @@
+"""Words, fast, in any script, with no language model behind them.
+
+A word is a run of letters and digits, except that each Han or kana character stands alone: Chinese and
+Japanese put no spaces between words, and single characters make good shingles and honest counts. Hangul is
+spaced, so a Korean word is what stands between spaces (an eojeol).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+HASH_CACHE = 1 << 18  # at most some 40 MB, whatever the corpus
+
+Hashes = npt.NDArray[np.uint64]
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, lower case.
+
+    >>> words("Two files: 두 파일이면 된다. 两个文件")
+    ['two', 'files', '두', '파일이면', '된다', '两', '个', '文', '件']
+    """
+    return WORD.findall(text.lower())
+
+
+@lru_cache(maxsize=HASH_CACHE)
+def _hash(word: str) -> int:
+    import xxhash
+
+    return xxhash.xxh64_intdigest(word.encode("utf-8", "replace"))
+
+
+def word_hashes(of: list[str]) -> Hashes:
+    """A 64-bit hash for each word: the same on every machine."""
+    return np.fromiter(map(_hash, of), dtype=np.uint64, count=len(of))
+
+
+def shingles(hashes: Hashes, n: int) -> Hashes:
+    """A hash for each run of `n` words; one for the whole when there are fewer. (W,) -> (W - n + 1,)
+
+    A polynomial in a fixed odd base modulo 2^64, mixed at the end so that its high bits are as good as its
+    low.
+    """
+    n = min(n, len(hashes))
+    if n == 0:
+        return hashes
+    rolled = np.zeros(len(hashes) - n + 1, dtype=np.uint64)
+    base = np.uint64(0x9E3779B97F4A7C15)
+    for start in range(n):
+        rolled = rolled * base + hashes[start : start + len(rolled)]
+    rolled ^= rolled >> np.uint64(29)
+    rolled *= np.uint64(0xBF58476D1CE4E5B9)
+    return rolled ^ (rolled >> np.uint64(32))
