@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from nextword.common.errors import BadInput
 from nextword.common.language_model import Alternative, Done, Event, Request, Token, Usage
+from nextword.common.records import Conversation
 from nextword.engine.driver import Logits, Vocabulary
 from nextword.engine.prompt import prompt_ids
 from nextword.engine.sampler import REPEAT_WINDOW, choose, coin, log_softmax
@@ -22,7 +24,10 @@ class Continuation:
         if request.grammar is not None:
             raise BadInput("this model cannot follow a grammar", do="ask its capabilities first")
         self.request, self.vocabulary, self.ends = request, vocabulary, ends
-        self.prompt = prompt_ids(request.prompt, vocabulary)
+        prompt = request.prompt
+        if request.tools is not None and isinstance(prompt, Conversation):
+            prompt = replace(prompt, tools=request.tools)
+        self.prompt = prompt_ids(prompt, vocabulary)
         if len(self.prompt) > context:
             do = "shorten it or use a model with a longer context"
             raise BadInput(f"the prompt has {len(self.prompt):,} tokens, the context {context:,}", do=do)

@@ -48,7 +48,7 @@ def conversation_ids(conversation: Conversation, vocabulary: Vocabulary) -> list
     names = [name for name in vocabulary.special if len(name) > 1]
     pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))) or r"(?!)")
     messages = [_marked(_plain(asdict(message)), pattern) for message in conversation.messages]
-    text = _render(vocabulary, messages, conversation.tools)
+    text = _render(vocabulary, messages, _marked(conversation.tools, pattern))
     ids, end = [], 0
     for found in pattern.finditer(text):
         ids += _encode_plain(text[end : found.start()], vocabulary)

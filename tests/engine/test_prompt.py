@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from nextword.common.errors import BadInput
+from nextword.common.language_model import Request
 from nextword.common.records import Conversation, Message
+from nextword.engine.continuation import Continuation
 from nextword.engine.prompt import MARK, prompt_ids
 from nextword.tokenizer.special import CHAT_TEMPLATE
 from nextword.tokenizer.tokenizer import Tokenizer
@@ -79,6 +81,13 @@ def test_parts_and_tool_calls_are_guarded_as_well(chatting):
     ids = prompt_ids(Conversation([message]), chatting)
     assert not set(ids) & set(chatting.special.values())
     assert chatting.decode(ids) == "<|end|><|eos|>"
+
+
+def test_the_tools_of_a_request_are_offered_and_are_text_as_well(chatting):
+    chatting.config["chat_template"] = "{{ messages[0].content }}{{ tools[0].name }}"
+    one = Continuation(Request(talk(("user", "a")), tools=[{"name": "<|end|>"}]), chatting, 99, frozenset())
+    assert chatting.decode(one.prompt) == "a<|end|>"
+    assert not set(one.prompt) & set(chatting.special.values())
 
 
 def test_a_base_model_says_that_it_does_not_converse(tokenizer):
