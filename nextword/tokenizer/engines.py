@@ -31,7 +31,6 @@ LONG_RUN = 50_000
 """Whitespace from here on is cut by hand: tiktoken's regex engine notes every place to come back to and
 panics at a million notes (measured: a run of 100,000 works, one of 1,000,000 does not)."""
 _SPACES = r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
-_LONG_RUN = re.compile(f"{_SPACES}{{{LONG_RUN},}}")
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def ours(description: dict[str, Any]) -> Engine:
     first = len(known)
     if [token["id"] for token in description["added_tokens"]] != [*range(first, first + len(SPECIALS))]:
         raise ValueError("special tokens are not the last of the vocabulary")
-    return Engine(_bounded(known), {id: token for token, id in known.items()})
+    return Engine(bounded(known), {id: token for token, id in known.items()})
 
 
 def ranks(model: dict[str, Any]) -> dict[bytes, int]:
@@ -91,8 +90,9 @@ def last_join(token: bytes, known: dict[bytes, int]) -> list[bytes]:
     return parts
 
 
-def _bounded(known: dict[bytes, int]) -> Callable[[str], list[int]]:
+def bounded(known: dict[bytes, int], long_run: int = LONG_RUN) -> Callable[[str], list[int]]:
     """tiktoken's encoding, safe from a run of whitespace of any length."""
+    runs = re.compile(f"{_SPACES}{{{long_run},}}")
 
     def engine(pattern: str) -> tiktoken.Encoding:
         return tiktoken.Encoding("nextword", pat_str=pattern, mergeable_ranks=known, special_tokens={})
@@ -100,24 +100,24 @@ def _bounded(known: dict[bytes, int]) -> Callable[[str], list[int]]:
     split, whole, symbol = engine(PATTERN), engine(r"(?s:.+)"), engine(r"[^\s\p{L}\p{N}]")
 
     def encode(text: str) -> list[int]:
-        if len(text) < LONG_RUN:
+        if len(text) < long_run:
             return split.encode_ordinary(text)
         ids: list[int] = []
-        for part, is_piece in _cut(text, lambda character: bool(symbol.encode_ordinary(character))):
+        for part, is_piece in _cut(text, runs, lambda character: bool(symbol.encode_ordinary(character))):
             ids += (whole if is_piece else split).encode_ordinary(part)
         return ids
 
     return encode
 
 
-def _cut(text: str, is_symbol: Callable[[str], bool]) -> Iterator[tuple[str, bool]]:
+def _cut(text: str, runs: re.Pattern[str], is_symbol: Callable[[str], bool]) -> Iterator[tuple[str, bool]]:
     """Parts of a text, and whether each is one piece of PATTERN already: long whitespace taken out by hand.
 
     A run of whitespace is, by PATTERN: line ends that belong to the symbol before it; everything up to its
     last line end; the rest, but for one character that goes with what follows.
     """
     start = 0
-    for run in _LONG_RUN.finditer(text):
+    for run in runs.finditer(text):
         begin, end = run.span()
         if begin and is_symbol(text[begin - 1]):
             begin = end - len(run.group().lstrip("\r\n"))
