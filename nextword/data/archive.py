@@ -133,6 +133,16 @@ class ArchiveWriter:
                 if record.record_type in SHOWN:
                     yield page_of(record, self._part, start)
 
+    def write(self, page: Page) -> None:
+        """Keep a page as what it is: an HTTP response, a document of a file, or a failure."""
+        if "failure" in page.meta:
+            self._write(WarcRecordType.metadata, page.url, "text/plain", b"", page.meta)
+        elif page.url.startswith(("http:", "https:")) and page.headers:
+            self.response(page.url, page.status, page.headers, page.body, **page.meta)
+        else:
+            charset = f"; charset={page.charset}" if page.charset else ""
+            self.resource(page.url, page.content_type + charset, page.body, **page.meta)
+
     def response(self, url: str, status: int, headers: Mapping[str, str], body: bytes, **meta: str) -> None:
         """Keep an HTTP response (body decoded: no transfer or content encoding left on it)."""
         lines = [f"HTTP/1.1 {status} ", *(f"{name}: {one_line(value)}" for name, value in headers.items())]

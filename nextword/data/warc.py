@@ -158,17 +158,22 @@ def page_of(record: WarcRecord, path: Path, offset: int, decode: Literal["none",
         http = {name.lower(): value for name, value in record.http_headers.items()}
         status, declared = record.http_headers.status_code or 0, http.get("content-type", "")
     meta = {name[len(NOTE) :]: value for name, value in headers.items() if name.startswith(NOTE)}
-    charset = CHARSET.search(declared)
     return Page(
         url=headers.get("warc-target-uri", "").strip("<>"),
         fetched=headers.get("warc-date", ""),
         content_type=declared.split(";")[0].strip().lower(),
-        charset=charset[1].lower() if charset else "",
+        charset=declared_charset(declared),
         body=record.reader.read(),
         status=0 if "failure" in meta else status,
         meta=meta,
         headers=http,
     )
+
+
+def declared_charset(content_type: str) -> str:
+    """The charset that a Content-Type names, in lower case, or ""."""
+    found = CHARSET.search(content_type)
+    return found[1].lower() if found else ""
 
 
 def one_line(value: str) -> str:
