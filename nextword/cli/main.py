@@ -28,7 +28,7 @@ VERBS: dict[str, dict[str, str]] = {
     "Stage by stage": {
         "collect": "crawl a site, or read a folder, into an archive of pages",
         "clean": "keep what is worth reading, and report what was dropped and why",
-        "tokenizer": "learn a byte-level BPE vocabulary and write token shards",
+        "tokenise": "learn a byte-level BPE vocabulary and write token shards",
         "pretrain": "train a network to predict the next word",
         "release": "write the two files: parameters (GGUF) and the program that runs them (run.c)",
     },

@@ -1,0 +1,35 @@
+"""Learn a byte-level BPE vocabulary from cleaned documents, and write them as token shards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nextword.cli.options import verb
+from nextword.common.records import read_documents
+from nextword.tokenizer.tokenise import TokeniseSettings, tokenise
+from nextword.tokenizer.training import TokenizerSettings, train_tokenizer
+
+
+@verb(TokenizerSettings)
+def run(
+    settings: TokenizerSettings,
+    clean: Annotated[Path, typer.Argument(help="a folder that `nextword clean` wrote")],
+    out: Annotated[Path | None, typer.Option(help="the run's folder", show_default="beside CLEAN")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="use this tokenizer folder instead of training one")
+    ] = None,
+) -> None:
+    """Train (or keep) a tokenizer, then tokenise."""
+    run_folder = out or clean.parent
+    tokenizer = keep or run_folder / "tokenizer"
+    if keep is None:
+        texts = (document.text for document in read_documents(clean / "train.jsonl.zst"))
+        report = train_tokenizer(settings, texts, tokenizer)
+        rates = ", ".join(f"{lang} {rate:.2f}" for lang, rate in report.bytes_per_token.items())
+        print(f"{tokenizer}: {report.vocab_size:,} tokens; bytes per token: {rates}")
+    index = tokenise(TokeniseSettings(), clean, tokenizer, run_folder / "tokens")
+    for split, facts in index["splits"].items():
+        print(f"{run_folder / 'tokens'}: {split}: {facts['tokens']:,} tokens of {facts['documents']:,} pages")
