@@ -34,7 +34,6 @@ from nextword.data.repeated import line_hashes, without_repeats
 
 Pipeline = Iterator[Document]
 EXCERPT = 600
-NEVER = 1 << 62
 
 
 class ArchiveReader(BaseReader):  # type: ignore[misc]
@@ -192,15 +191,15 @@ class ExactKeys(PipelineStep):  # type: ignore[misc]
 
     type, name = "🫂 - DEDUP", "exact keys"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, parts: int) -> None:
         super().__init__()
-        self.folder = folder
+        self.folder, self.parts = folder, parts
 
     def run(self, data: Pipeline, rank: int = 0, world_size: int = 1) -> Pipeline:
         """Consumes the pipeline."""
         import xxhash
 
-        writer = KeyWriter(self.folder, rank)
+        writer = KeyWriter(self.folder, rank, self.parts)
         for number, doc in enumerate(data):
             plain = " ".join(doc.text.lower().split())
             writer.add(
@@ -215,13 +214,13 @@ class LineKeys(PipelineStep):  # type: ignore[misc]
 
     type, name = "🫂 - DEDUP", "line keys"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, parts: int) -> None:
         super().__init__()
-        self.folder = folder
+        self.folder, self.parts = folder, parts
 
     def run(self, data: Pipeline, rank: int = 0, world_size: int = 1) -> Pipeline:
         """Consumes the pipeline."""
-        writer = KeyWriter(self.folder, rank)
+        writer = KeyWriter(self.folder, rank, self.parts)
         for number, doc in enumerate(data):
             writer.add(number, line_hashes(doc.text))
         writer.flush()
@@ -229,7 +228,7 @@ class LineKeys(PipelineStep):  # type: ignore[misc]
 
 
 class FindRepeats(PipelineStep):  # type: ignore[misc]
-    """Finds what was recorded more than once; a task a part (first_seen.PARTS)."""
+    """Finds what was recorded more than once; a task a part."""
 
     type, name = "🫂 - DEDUP", "find repeats"
 
@@ -284,7 +283,7 @@ class RepeatedLineFilter(BaseFilter):  # type: ignore[misc]
 
     def _shortened(self, data: Pipeline, repeats: Repeats, rank: int) -> Pipeline:
         for number, doc in enumerate(data):
-            short = without_repeats(doc.text, repeats.of(number), *([] if self.remove else [NEVER, NEVER]))
+            short = without_repeats(doc.text, repeats.of(number), self.remove)
             before = len(doc.text.encode("utf-8", "replace"))
             after = len(short.text.encode("utf-8", "replace"))
             if short.removed:

@@ -19,13 +19,17 @@ from datatrove.pipeline.base import PipelineStep
 
 from nextword.data import blocks, duplicates
 from nextword.data.clean import CleanSettings
-from nextword.data.first_seen import PARTS
 from nextword.data.pipeline import Stage
 from nextword.data.quality import Thresholds
 
 
+PARTS_A_TASK = 4
+"""So a part of the keys is a quarter of what one task wrote, however many tasks there are."""
+
+
 def stages(settings: CleanSettings, crawl: Path, work: Path, tasks: int, slices: int) -> list[Stage]:
     """Every stage of cleaning a crawl; each needs the one before it to be complete."""
+    parts = PARTS_A_TASK * tasks
     limits = Thresholds(least_words=settings.min_words)
 
     def dropped(step: str) -> blocks.Exclusions:
@@ -48,7 +52,7 @@ def stages(settings: CleanSettings, crawl: Path, work: Path, tasks: int, slices:
         blocks.LanguageFilter(dropped("language"), settings.languages),
         blocks.QualityFilter(dropped("quality"), limits),
         blocks.PageWriter(work / "pages"),
-        blocks.ExactKeys(work / "exact"),
+        blocks.ExactKeys(work / "exact", parts),
     ]
     near = [
         Stage("near duplicates", [*unique(), duplicates.NearSignature(work / "signatures")], tasks),
@@ -60,8 +64,8 @@ def stages(settings: CleanSettings, crawl: Path, work: Path, tasks: int, slices:
         Stage("near duplicates", [duplicates.clusters(work / "pairs", work / "removals")], 1),
     ]
     lines = [
-        Stage("repeated lines", [*distinct(), blocks.LineKeys(work / "lines")], tasks),
-        Stage("repeated lines", [blocks.FindRepeats(work / "lines", work / "line_repeats")], PARTS),
+        Stage("repeated lines", [*distinct(), blocks.LineKeys(work / "lines", parts)], tasks),
+        Stage("repeated lines", [blocks.FindRepeats(work / "lines", work / "line_repeats")], parts),
     ]
     shorten = blocks.RepeatedLineFilter(
         work / "line_repeats",
@@ -79,7 +83,7 @@ def stages(settings: CleanSettings, crawl: Path, work: Path, tasks: int, slices:
     ]
     return [
         Stage("reading", read, tasks),
-        Stage("exact duplicates", [blocks.FindRepeats(work / "exact", work / "exact_repeats")], PARTS),
+        Stage("exact duplicates", [blocks.FindRepeats(work / "exact", work / "exact_repeats")], parts),
         *(near if settings.near_duplicates else []),
         *lines,
         Stage("writing", write, tasks),

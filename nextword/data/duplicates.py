@@ -27,7 +27,7 @@ from datatrove.pipeline.dedup.minhash import (
 from datatrove.utils.word_tokenizers import WordTokenizer
 
 from nextword.data.blocks import Exclusions
-from nextword.data.words import shingles, word_hashes, words
+from nextword.data.words import distinct, shingles, word_hashes, words
 
 CONFIG = MinhashConfig(n_grams=5, num_buckets=14, hashes_per_bucket=8)
 BLOCK = 4096
@@ -59,8 +59,7 @@ class NearSignature(MinhashDedupSignature):  # type: ignore[misc]
     def get_shingles(self, text: str) -> npt.NDArray[np.uint64]:
         """The distinct hashed phrases of five words. (N, 1)"""
         hashes = shingles(word_hashes(words(text)), self.config.n_grams)
-        distinct: npt.NDArray[np.uint64] = np.unique(hashes).reshape(-1, 1)
-        return distinct
+        return distinct(hashes).reshape(-1, 1)
 
     def get_signature(self, shingles: npt.NDArray[np.uint64]) -> list[list[int]]:
         """For each band the minima of its permutations."""

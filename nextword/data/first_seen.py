@@ -4,7 +4,7 @@ Exact duplicates and repeated lines ask the same question of different keys: is 
 it occurs? A dictionary would answer it on one machine, and grow with the corpus. Here it takes three steps
 that any datatrove executor can run:
 
-    record   each task writes its keys (64-bit hash, document, unit), parted by the high bits of the hash
+    record   each task writes its keys (64-bit hash, document, unit), parted by bits of the hash
     find     each part is read alone, sorted; every place but the first is written down for the task it is in
     look up  each task reads its own list of repeats
 
@@ -15,13 +15,11 @@ step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-PARTS = 16
 BUFFERED = 1 << 18
 KEY = np.dtype([("hash", "<u8"), ("document", "<u4"), ("unit", "<u4")])
 PLACE = np.dtype([("document", "<u4"), ("unit", "<u4")])
@@ -30,10 +28,10 @@ Places = npt.NDArray[np.void]
 
 
 class KeyWriter:
-    """Writes one task's keys, in the order of documents and units, into PARTS files."""
+    """Writes one task's keys, in the order of documents and units, into a file a part."""
 
-    def __init__(self, folder: Path, rank: int) -> None:
-        self.paths = [folder / f"{part:02d}" / f"{rank:05d}.keys" for part in range(PARTS)]
+    def __init__(self, folder: Path, rank: int, parts: int) -> None:
+        self.paths = [folder / f"{part:04d}" / f"{rank:05d}.keys" for part in range(parts)]
         for path in self.paths:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"")  # a task that runs again begins again
@@ -54,7 +52,7 @@ class KeyWriter:
     def flush(self) -> None:
         """Move the buffer to the files."""
         rows = self.buffer[: self.filled]
-        parts = rows["hash"] // np.uint64(2**64 // PARTS)
+        parts = (rows["hash"] >> np.uint64(32)) % np.uint64(len(self.paths))
         for part, path in enumerate(self.paths):
             with path.open("ab") as file:
                 file.write(rows[parts == part].tobytes())
@@ -63,7 +61,7 @@ class KeyWriter:
 
 def find_repeats(keys: Path, repeats: Path, part: int) -> None:
     """Write down every place of one part's keys but the first, a file for each task."""
-    files = sorted((keys / f"{part:02d}").glob("*.keys"))
+    files = sorted((keys / f"{part:04d}").glob("*.keys"))
     loaded = [np.fromfile(file, dtype=KEY) for file in files]
     everything = np.concatenate(loaded) if loaded else np.zeros(0, dtype=KEY)
     owner = np.repeat(np.arange(len(loaded)), [len(rows) for rows in loaded])
@@ -74,7 +72,7 @@ def find_repeats(keys: Path, repeats: Path, part: int) -> None:
         mine = everything[np.sort(again[owner[again] == number])]
         places = np.zeros(len(mine), dtype=PLACE)
         places["document"], places["unit"] = mine["document"], mine["unit"]
-        out = repeats / file.stem / f"{part:02d}.repeats"
+        out = repeats / file.stem / f"{part:04d}.repeats"
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(places.tobytes())
 
@@ -93,8 +91,3 @@ class Repeats:
         """The units of this document that are repeats, in order."""
         start, end = np.searchsorted(self.documents, [document, document + 1])
         return self.units[start:end]
-
-
-def each(numbers: npt.NDArray[np.uint32]) -> Iterator[int]:
-    """The numbers as Python integers."""
-    return iter(numbers.tolist())

@@ -22,7 +22,8 @@ import unicodedata
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
-SKIPPED = ['a[href^="file:"]', "noscript", "template", "button", "select"]
+PERMALINKS = ["a.headerlink", "a.anchor", "a.hash-link", "a.anchorjs-link"]
+SKIPPED = [*PERMALINKS, 'a[href^="file:"]', "noscript", "template", "button", "select"]
 TEMPLATE = re.compile(
     r"<script[^>]+type=[\"']text/(?:x-handlebars-template|x-handlebars|template|x-template|html)[\"'][^>]*>"
     r"(.*?)</script\s*>",
@@ -112,6 +113,8 @@ def tidy(text: str) -> str:
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     if "\t\t" in text:  # what resiliparse puts between the cells of a table
-        text = re.sub(r"(?m)^[ ]*\t\t[ \t]*", "", text)
+        text = re.sub(r"(?m)^[ ]*\t\t[ \t]*", "", text).replace("\t\t", "  ")
     text = "\n".join([line.rstrip() for line in text.split("\n")])
-    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
+    if "\n\n\n" in text:
+        text = re.sub(r"\n{3,}", "\n\n", text)
+    return text.strip("\n")

@@ -31,16 +31,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextword.data.words import shingles, word_hashes, words
+from nextword.data.words import Hashes, distinct, shingles, word_hashes, words
 
 STOP_WORDS = frozenset(("the", "be", "to", "of", "and", "that", "have", "with"))
 BULLETS = ("•", "-", "*", "‣", "◦", "·", "–")
+HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+HAS_LETTER = re.compile(r"[^\W\d_]")
+SAMPLE = 4_000
+"""Words from the middle of the page that the shares are taken of."""
 ELLIPSES = ("...", "…")
-LATIN_WORD = re.compile(r"[a-z]+")
+HASHTAG = re.compile(r"(?<=\S )#\w")  # not a heading or a comment, which begin their line
 NOTICE = re.compile(
     r"(?im)^.{0,80}\b(?:enable javascript|javascript is (?:disabled|required)|(?:use|uses|using) cookies|"
     r"accept (?:all )?cookies|자바스크립트를 (?:사용|활성화|켜)|쿠키를 사용).{0,160}$\n?"
 )
+
+
+NOTICE_WORDS = ("javascript", "cookies", "자바스크립트", "쿠키")  # a page without these needs no search
 
 
 @dataclass(frozen=True)
@@ -62,40 +69,39 @@ class Thresholds:
 
 def without_notices(text: str) -> str:
     """The text without the lines that ask for JavaScript or cookies (C4)."""
-    return NOTICE.sub("", text)
+    lower = text.lower()
+    return NOTICE.sub("", text) if any(word in lower for word in NOTICE_WORDS) else text
 
 
 def poor_quality(text: str, lang: str, limits: Thresholds) -> str:
     """Why a page is not worth reading, in a few words; "" when it is."""
-    found = words(text)
-    lines = [stripped for line in text.split("\n") if (stripped := line.strip())]
-    if len(found) < limits.least_words:
+    spaced = text.split()
+    count = len(spaced) + len(HAN.findall(text)) if lang in ("zh", "ja") else len(spaced)
+    if count < limits.least_words:
         return "too few words"
-    if len(found) > limits.most_words:
+    if count > limits.most_words:
         return "too many words"
     if "lorem ipsum" in text.lower():
         return "lorem ipsum"
-    return _odd_words(found, text, lang, limits) or _odd_lines(lines, limits)
-
-
-def _odd_words(found: list[str], text: str, lang: str, limits: Thresholds) -> str:
-    symbols = text.count("#") + text.count("...") + text.count("…")
-    if symbols > limits.most_symbols * len(found):
+    symbols = len(HASHTAG.findall(text)) + text.count("...") + text.count("…")
+    if symbols > limits.most_symbols * count:
         return "too many symbols"
-    if sum(map(_has_letter, found)) < limits.least_lettered * len(found):
+    lines = [stripped for line in text.split("\n") if (stripped := line.strip())]
+    return _odd_words(spaced, lang, limits) or _odd_lines(lines, limits)
+
+
+def _odd_words(spaced: list[str], lang: str, limits: Thresholds) -> str:
+    start = max(0, (len(spaced) - SAMPLE) // 2)
+    sample = spaced[start : start + SAMPLE]
+    if sum(map(bool, map(HAS_LETTER.search, sample))) < limits.least_lettered * len(sample):
         return "too few words with letters"
-    latin = [word for word in found if word.isascii() and word.isalpha()]
-    if lang == "en" and latin:
+    if lang == "en":
         low, high = limits.mean_length
-        if not low <= sum(map(len, latin)) / len(latin) <= high:
+        if not low <= sum(map(len, sample)) / len(sample) <= high:
             return "words too short or too long"
-        if len(STOP_WORDS.intersection(latin)) < limits.least_stop_words:
+        if len(STOP_WORDS.intersection(map(str.lower, sample))) < limits.least_stop_words:
             return "too few stop words"
     return ""
-
-
-def _has_letter(word: str) -> bool:
-    return not word.isdigit()
 
 
 def _odd_lines(lines: list[str], limits: Thresholds) -> str:
@@ -117,12 +123,19 @@ def repetitive(text: str, limits: Thresholds) -> str:
     hashes = word_hashes(words(text))
     for n, most in limits.top_ngrams:
         if len(hashes) >= 4 * n:
-            _, counts = np.unique(shingles(hashes, n), return_counts=True)
-            if counts.max() > 2 and counts.max() * n > most * len(hashes):
+            count = _most_common(shingles(hashes, n))
+            if count > 2 and count * n > most * len(hashes):
                 return f"one {n}-word phrase all over"
     n, most = limits.repeated_ngrams
     if len(hashes) >= 4 * n:
         grams = shingles(hashes, n)
-        if 1 - len(np.unique(grams)) / len(grams) > most:
+        if 1 - len(distinct(grams)) / len(grams) > most:
             return f"{n}-word phrases repeated"
     return ""
+
+
+def _most_common(hashes: Hashes) -> int:
+    """How often the commonest hash occurs."""
+    ordered = np.sort(hashes)
+    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    return int(np.diff(ends, prepend=-1).max())

@@ -10,9 +10,10 @@ fifty tokens. We look at stretches:
   with their neighbours.
 - A stretch is a run of lines all seen before. It goes if it is long (LONG characters), or if it is one or
   more whole paragraphs (SHORT characters): a repeated sentence inside a fresh paragraph stays, a repeated
-  notice between empty lines goes.
-- A heading stays with what it heads: a last line ending in a colon, or unindented before an indented line,
-  is spared if the next line is new.
+  notice between empty lines goes. At the very top of a page, where menus stand, MENU characters are enough.
+- A heading stays with what it heads: if the text below a stretch is new, a last line that ends in a colon
+  or that the new text is indented under is spared, and so is a last paragraph that begins a definition
+  (`class`).
 
 The first place where a line occurs always keeps it, so nothing is lost to the corpus.
 """
@@ -27,6 +28,10 @@ import numpy.typing as npt
 
 LONG = 120
 SHORT = 20
+MENU = 6
+HEADING = re.compile(
+    r"\s*(?:(?:class|def|function|module|package|interface|struct|enum) |#{1,6} |제\s?\d+\s?[장절])"
+)
 HAS_WORD = re.compile(r"\w")
 
 
@@ -55,21 +60,19 @@ class Shortened:
     removed: str  # the beginning of the longest stretch that went, for the report
 
 
-def without_repeats(
-    text: str, repeats: npt.NDArray[np.uint32], long: int = LONG, short: int = SHORT
-) -> Shortened:
-    """Remove the stretches of lines whose units (`line_hashes` order) are listed in `repeats`."""
+def without_repeats(text: str, repeats: npt.NDArray[np.uint32], remove: bool = True) -> Shortened:
+    """Remove the stretches of lines whose units (`line_hashes` order) are in `repeats`; or only count."""
     lines = text.split("\n")
     keyed = _keyed(lines)
     seen = _seen_flags(lines, keyed, repeats)
     gone: set[int] = set()
     longest = ""
-    for start, end in _stretches(seen):
-        end -= _spared_headings(lines, start, end)
-        stretch = [lines[at].strip() for at in range(start, end)]
-        size = sum(map(len, stretch))
-        whole = _is_blank(lines, start - 1) and _is_blank(lines, end)
-        if size >= long or (whole and size >= short):
+    for start, end in _stretches(seen) if remove else []:
+        end -= _spared_heading(lines, start, end)
+        size = sum(len(lines[at].strip()) for at in range(start, end))
+        is_whole = _is_blank(lines, start - 1) and _is_blank(lines, end)
+        is_menu = start == keyed[0][0]
+        if size >= LONG or (is_whole and size >= (MENU if is_menu else SHORT)):
             gone.update(range(start, end))
             longest = max(longest, "\n".join(lines[start:end]), key=len)
     kept = [line for at, line in enumerate(lines) if at not in gone]
@@ -109,16 +112,21 @@ def _stretches(seen: list[bool | None]) -> list[tuple[int, int]]:
     return found
 
 
-def _spared_headings(lines: list[str], start: int, end: int) -> int:
-    """How many lines at the end of a stretch are headings of the new text below it."""
-    below = next((line for line in lines[end : end + 2] if line.strip()), "")
-    if not below or end - start < 1:
+def _spared_heading(lines: list[str], start: int, end: int) -> int:
+    """How many lines at the end of a stretch are a heading of the new text below it."""
+    if not any(line.strip() for line in lines[end : end + 2]):
         return 0
-    last = lines[end - 1]
-    if last.rstrip().endswith(":"):
-        return 1
-    is_touching = end < len(lines) and bool(lines[end].strip())
-    return int(is_touching and _indent(below) > _indent(last))
+    first = end - 1
+    while first > start and not _is_blank(lines, first - 1):
+        first -= 1
+    if HEADING.match(lines[first]):
+        return end - first
+    return int(_is_above(lines, end) or lines[end - 1].rstrip().endswith(":"))
+
+
+def _is_above(lines: list[str], end: int) -> bool:
+    """Whether line `end` is indented under the one before it."""
+    return not _is_blank(lines, end) and _indent(lines[end]) > _indent(lines[end - 1])
 
 
 def _indent(line: str) -> int:

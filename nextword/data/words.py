@@ -13,7 +13,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+WORD = re.compile(r"[^\W_]+")
+LONE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+ASCII_ONLY = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
+TYPOGRAPHY = "’‘“”–—…•·¶\xa0"  # often all that keeps an English page from being ASCII
 HASH_CACHE = 1 << 18  # at most some 40 MB, whatever the corpus
 
 Hashes = npt.NDArray[np.uint64]
@@ -25,7 +28,13 @@ def words(text: str) -> list[str]:
     >>> words("Two files: 두 파일이면 된다. 两个文件")
     ['two', 'files', '두', '파일이면', '된다', '两', '个', '文', '件']
     """
-    return WORD.findall(text.lower())
+    lower = text.lower()
+    if not lower.isascii():
+        for mark in TYPOGRAPHY:
+            lower = lower.replace(mark, " ")
+    if lower.isascii():  # six times faster than the pattern
+        return lower.translate(ASCII_ONLY).split()
+    return WORD.findall(LONE.sub(r" \g<0> ", lower))
 
 
 @lru_cache(maxsize=HASH_CACHE)
@@ -56,3 +65,14 @@ def shingles(hashes: Hashes, n: int) -> Hashes:
     rolled ^= rolled >> np.uint64(29)
     rolled *= np.uint64(0xBF58476D1CE4E5B9)
     return rolled ^ (rolled >> np.uint64(32))
+
+
+def distinct(hashes: Hashes) -> Hashes:
+    """The different ones, sorted. (N,) -> (M,) Sorting beats numpy's hash table four times at our sizes."""
+    ordered = np.sort(hashes)
+    if len(ordered) == 0:
+        return ordered
+    is_first = np.empty(len(ordered), dtype=bool)
+    is_first[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return ordered[is_first]
