@@ -2,11 +2,14 @@
 
 A token becomes a vector; each layer lets positions look back at one another (attention) and then thinks
 about each by itself (SwiGLU); the last vector is compared with every token's row to predict the next.
-Parameter names
-are Hugging Face's, so `model.safetensors` needs no conversion table.
+Parameter names are Hugging Face's, so `model.safetensors` needs no conversion table.
 
     RMSNorm    Zhang & Sennrich 2019        RoPE     Su et al. 2021 (half-split pairs, as in transformers)
     SwiGLU     Shazeer 2020                 GQA      Ainslie et al. 2023
+
+Weights may be fp32 while the work is done in bf16: activations carry the dtype (`hidden(dtype=...)` sets it)
+and each weight is rounded to it where it is used. What is written for speed lives beside this file with its
+algebra: `by_hand.py`, `blocked_attention.py`, `fused_loss.py`.
 
 Shapes: B batch, T tokens, S cached + new tokens, C hidden, H query heads, K key-value heads, D head_dim,
 V vocabulary.
@@ -20,11 +23,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nextword.model import blocked_attention
+from nextword.model.by_hand import normalise, rotate
 from nextword.model.config import ModelConfig
 
 
+class Linear(nn.Linear):
+    """x W^T + b in the dtype of x."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., in) -> (..., out)."""
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.linear(x, self.weight.to(x.dtype), bias)
+
+
 class RMSNorm(nn.Module):
-    """x / rms(x) * weight, in fp32 whatever comes in."""
+    """x / rms(x) * weight; the mean of squares is taken in fp32 whatever comes in."""
 
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
@@ -33,15 +47,14 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        wide = x.float()
-        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
-        return self.weight * wide.to(x.dtype)
+        return normalise(x, self.weight, self.eps)
 
 
 def rope_frequencies(config: ModelConfig) -> Tensor:
     """(D/2,) radians a position turns each pair, with Llama-3's stretch of the slow ones where configured."""
     D = config.head_dim
-    frequencies = config.rope_theta ** -(torch.arange(0, D, 2, dtype=torch.float64) / D)
+    # In fp32 from the start, as published models were trained: far out, its last bit is an angle one can see.
+    frequencies = 1.0 / config.rope_theta ** (torch.arange(0, D, 2).float() / D)
     scaling = config.rope_scaling
     if scaling is not None:
         turns = (
@@ -50,13 +63,7 @@ def rope_frequencies(config: ModelConfig) -> Tensor:
         span = scaling.high_freq_factor - scaling.low_freq_factor
         smooth = ((turns - scaling.low_freq_factor) / span).clamp(0, 1)
         frequencies = (1 - smooth) * frequencies / scaling.factor + smooth * frequencies
-    return frequencies.float()
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair (x[i], x[i + D/2]) by its position's angle. x (B, H, T, D), cos, sin (B, 1, T, D/2)."""
-    left, right = x.chunk(2, dim=-1)
-    return torch.cat((left * cos - right * sin, right * cos + left * sin), dim=-1)
+    return frequencies
 
 
 class KVCache:
@@ -90,10 +97,10 @@ class Attention(nn.Module):
             config.num_key_value_heads,
             config.head_dim,
         )
-        self.q_proj = nn.Linear(C, H * D, bias=config.attention_bias)
-        self.k_proj = nn.Linear(C, K * D, bias=config.attention_bias)
-        self.v_proj = nn.Linear(C, K * D, bias=config.attention_bias)
-        self.o_proj = nn.Linear(H * D, C, bias=False)
+        self.q_proj = Linear(C, H * D, bias=config.attention_bias)
+        self.k_proj = Linear(C, K * D, bias=config.attention_bias)
+        self.v_proj = Linear(C, K * D, bias=config.attention_bias)
+        self.o_proj = Linear(H * D, C, bias=False)
         if config.qk_norm:
             self.q_norm = RMSNorm(D, config.rms_norm_eps)
             self.k_norm = RMSNorm(D, config.rms_norm_eps)
@@ -113,14 +120,13 @@ class Attention(nn.Module):
         key = rotate(key.transpose(1, 2), *rope)  # (B, K, T, D)
         if cache is not None:
             key, value = cache.extend(self.layer, key, value)
-        mixed = F.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            attn_mask=mask,
-            is_causal=mask is None,
-            enable_gqa=query.shape[1] != key.shape[1],
-        )  # (B, H, T, D)
+        if cache is None and blocked_attention.fits(query, key):
+            mixed = blocked_attention.attend(query, key, value, mask)  # (B, H, T, D)
+        else:
+            shared = query.shape[1] != key.shape[1]
+            mixed = F.scaled_dot_product_attention(
+                query, key, value, mask, is_causal=mask is None, enable_gqa=shared
+            )
         return self.o_proj(mixed.transpose(1, 2).reshape(B, T, -1))  # type: ignore[no-any-return]
 
 
@@ -130,9 +136,9 @@ class MLP(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         C, wide = config.hidden_size, config.intermediate_size
-        self.gate_proj = nn.Linear(C, wide, bias=False)
-        self.up_proj = nn.Linear(C, wide, bias=False)
-        self.down_proj = nn.Linear(wide, C, bias=False)
+        self.gate_proj = Linear(C, wide, bias=False)
+        self.up_proj = Linear(C, wide, bias=False)
+        self.down_proj = Linear(wide, C, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
@@ -176,7 +182,7 @@ class Llama(nn.Module):
         super().__init__()
         self.config = config
         self.model = Trunk(config)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
         if config.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
         self.register_buffer("frequencies", rope_frequencies(config), persistent=False)
@@ -199,21 +205,28 @@ class Llama(nn.Module):
         positions: Tensor | None = None,
         mask: Tensor | None = None,
         cache: KVCache | None = None,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
         """The last hidden states after the final norm: ids (B, T) -> (B, T, C).
 
-        positions (B, T) default to 0..T-1 after what the cache holds; mask (B, 1, T, S) defaults to causal.
+        positions (B, T) default to 0..T-1 after what the cache holds; mask (B, 1, T, S) defaults to causal,
+        and may only take from it. dtype is what the layers work in, the weights' own unless given.
         """
         B, T = ids.shape
         start = cache.length if cache is not None else 0
+        window = self.config.sliding_window
+        assert window is None or start + T <= window, (
+            f"{start + T} tokens pass the sliding window of {window}"
+        )
         if positions is None:
-            positions = torch.arange(start, start + T, device=ids.device).expand(B, T)
+            positions = torch.arange(start, start + T, device=ids.device)[None]
         if mask is None and start > 0 and T > 1:
             every = torch.arange(start + T, device=ids.device)
             mask = (every[None, :] <= every[start:, None]).expand(B, 1, T, start + T)
         elif mask is None and T == 1:
             mask = torch.ones(B, 1, 1, start + 1, dtype=torch.bool, device=ids.device)
         x = self.model.embed_tokens(ids)
+        x = x if dtype is None else x.to(dtype)
         angles = positions[:, None, :, None].float() * self.frequencies  # (B, 1, T, D/2)
         rope = (angles.cos().to(x.dtype), angles.sin().to(x.dtype))
         for layer in self.model.layers:
@@ -228,6 +241,7 @@ class Llama(nn.Module):
         positions: Tensor | None = None,
         mask: Tensor | None = None,
         cache: KVCache | None = None,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
         """Scores for the next token at each position: ids (B, T) -> logits (B, T, V)."""
-        return self.lm_head(self.hidden(ids, positions, mask, cache))  # type: ignore[no-any-return]
+        return self.lm_head(self.hidden(ids, positions, mask, cache, dtype))  # type: ignore[no-any-return]

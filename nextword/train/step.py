@@ -15,13 +15,11 @@ from typing import Any, Literal, Protocol
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nextword.model.fused_loss import IGNORED, next_token_loss
 from nextword.model.llama import Llama
-
-IGNORED = -100
-"""The target of a position that is not scored (as in transformers and F.cross_entropy)."""
+from nextword.train.memory import keep_freed_memory
 
 Precision = Literal["bf16", "fp32"]
 
@@ -62,13 +60,17 @@ class NextTokenLoss(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, inputs: Tensor, targets: Tensor, documents: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        documents: Tensor | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Tensor:
         """inputs, targets, documents (B, T) -> () fp32. With documents, no token looks into another's."""
         mask = None if documents is None else document_mask(documents)
-        logits = self.model(inputs, mask=mask)  # (B, T, V)
-        return F.cross_entropy(
-            logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
-        )
+        hidden = self.model.hidden(inputs, mask=mask, dtype=dtype)  # (B, T, C)
+        return next_token_loss(hidden.flatten(0, 1), self.model.lm_head.weight, targets.flatten())
 
 
 def document_mask(documents: Tensor) -> Tensor:
@@ -103,8 +105,11 @@ class TrainingStep:
     ) -> None:
         self.module: Any = module  # DDP and FSDP2 add methods of their own
         self.optimiser = optimiser
-        self.precision, self.accumulation, self.clip = precision, accumulation, clip
+        self.dtype = torch.bfloat16 if precision == "bf16" else None
+        self.accumulation, self.clip = accumulation, clip
         self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        if self.parameters[0].device.type == "cpu":
+            keep_freed_memory()
         self.forward: Any = torch.compile(module) if compile else module
 
     def step(self, batch: Batch) -> StepResult:
@@ -116,8 +121,7 @@ class TrainingStep:
         for start in range(0, len(batch), rows):
             piece = batch.piece(start, start + rows)
             with self._synchronised(start + rows >= len(batch)):
-                with torch.autocast(piece.inputs.device.type, torch.bfloat16, self.precision == "bf16"):
-                    loss = self.forward(piece.inputs, piece.targets, piece.documents) / scored
+                loss = self.forward(piece.inputs, piece.targets, piece.documents, self.dtype) / scored
                 (loss * processes).backward()  # DDP and FSDP2 average over the processes; we want the sum
             total += loss.detach()
         norm = self._clipped()
