@@ -82,7 +82,7 @@ def _exclusion(_: Any, document: Document) -> dict[str, Any]:
     return {
         "url": facts["url"],
         "reason": facts.get("filter_reason", ""),
-        "bytes": len(text.encode("utf-8", "replace")) or facts["bytes"],
+        "bytes": facts.get("removed_bytes") or len(text.encode("utf-8", "replace")) or facts["bytes"],
         "excerpt": text[:EXCERPT],
         "cluster": facts.get("minhash_cluster_id", -1),
     }
@@ -287,7 +287,9 @@ class RepeatedLineFilter(BaseFilter):  # type: ignore[misc]
             before = len(doc.text.encode("utf-8", "replace"))
             after = len(short.text.encode("utf-8", "replace"))
             if short.removed:
-                gone = Document(short.removed, doc.id, metadata={**doc.metadata, "bytes": before - after})
+                gone = Document(
+                    short.removed, doc.id, metadata={**doc.metadata, "removed_bytes": before - after}
+                )
                 gone.metadata["filter_reason"] = f"{short.removed_lines} lines"
                 self.shown.write(gone, rank)
             for label, value in (

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,10 +68,12 @@ def clean(settings: CleanSettings, crawl: Path, out: Path, progress: Progress | 
     slices, tasks = _shares([segment.stat().st_size for segment in segments])
     with folder_written_atomically(out) as folder:
         work = folder / "work"
+        work.mkdir()
         with progress or Progress("clean", unit="pages") as shown:
             totals = _run(settings, crawl, work, tasks, slices, shown)
             shown.advance(0, facts="report")
-            summary, examples = gather(work, folder, totals, lambda: time.monotonic() - began)
+            summary, examples = gather(work, folder, totals, settings.heldout_percent > 0)
+            summary = replace(summary, seconds=round(time.monotonic() - began, 2))
             if summary.train_documents == 0:
                 raise _nothing_left(summary, crawl)
         write_report(folder / "report.html", summary, examples)

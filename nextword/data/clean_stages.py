@@ -22,7 +22,6 @@ from nextword.data.clean import CleanSettings
 from nextword.data.pipeline import Stage
 from nextword.data.quality import Thresholds
 
-
 PARTS_A_TASK = 4
 """So a part of the keys is a quarter of what one task wrote, however many tasks there are."""
 
