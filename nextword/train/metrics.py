@@ -1,8 +1,9 @@
 """What a run tells about itself: one JSON object a line, and the loss curve drawn from it.
 
-`metrics.jsonl` holds two kinds of lines: {"kind": "step", step, loss, ...} after every step and
-{"kind": "evaluation", step, bits_per_byte, ...} after every look at held-out text. It is only appended to; a
-resumed run first drops the lines that its checkpoint does not know.
+`metrics.jsonl` holds three kinds of lines: {"kind": "step", step, loss, ...} after every step,
+{"kind": "evaluation", step, bits_per_byte, ...} after every look at a few held-out documents, and at the end
+{"kind": "final", ...} for all of them. It is only appended to; a resumed run first drops the lines that its
+checkpoint does not know.
 """
 
 from __future__ import annotations

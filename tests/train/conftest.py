@@ -1,0 +1,58 @@
+"""A tiny corpus of real text: our own sources, tokenised, so that a run learns something within seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    tokens: Path
+    tokenizer: Path
+
+
+@pytest.fixture(scope="session")
+def corpus(tiny_tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    from nextword.common.files import write_json
+    from nextword.tokenizer.shards import INDEX, write_shards
+    from nextword.tokenizer.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer.load(tiny_tokenizer_folder)
+    folder = tmp_path_factory.mktemp("tokens")
+    sources = sorted((ROOT / "nextword" / "common").glob("*.py"))
+    splits = {}
+    for split, paths in (("train", sources[2:]), ("heldout", sources[:2])):
+        texts = [path.read_text() for path in paths]
+        ids = [[tokenizer.bos, *tokenizer.encode(text), tokenizer.eos] for text in texts]
+        documents = [(np.array(one), len(text.encode())) for one, text in zip(ids, texts, strict=True)]
+        shards = write_shards(
+            folder, split, documents, fingerprint=tokenizer.fingerprint, vocab_size=tokenizer.vocab_size
+        )
+        splits[split] = {"shards": [vars(shard) for shard in shards]}
+    write_json(folder / INDEX, {"splits": splits})
+    return Corpus(folder, tiny_tokenizer_folder)
+
+
+@pytest.fixture
+def settings():
+    """A run of a second or two: depth 1, 12 steps of 256 tokens, in fp32."""
+    from nextword.train.pretrain import PretrainSettings
+
+    return PretrainSettings(
+        steps=12,
+        depth=1,
+        batch=4,
+        context=64,
+        precision="fp32",
+        compile="off",
+        device="cpu",
+        quick_tokens=200,
+        final_tokens=400,
+        sample_tokens=4,
+    )
