@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nextword.common.terminal import bars, printable
 from nextword.recipes.journal import Journal
 from nextword.recipes.report import compared
 
+BLANK_LINES = re.compile(r"\n\s*\n")
 COLOURS = {"memorised": "green", "plausible": "yellow", "invented": "red", "lost": "dim"}
 MOST_CHARACTERS = 700
 """Of a page and its dream, as much as fits a screen beside each other."""
@@ -96,8 +98,9 @@ class Show:
 def _coloured(spans: list[list[str]]) -> Text:
     text, room = Text(), MOST_CHARACTERS
     for words, kind in spans:
-        text.append(printable(words[:room]), COLOURS[kind])
-        room -= len(words)
+        shown = BLANK_LINES.sub("\n", words)[:room]
+        text.append(printable(shown), COLOURS[kind])
+        room -= len(shown)
         if room <= 0:
             return text.append(" …", "dim")
     return text

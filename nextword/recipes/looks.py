@@ -10,6 +10,7 @@ from typing import Any
 from nextword import engine
 from nextword.common.language_model import LanguageModel
 from nextword.common.records import Document, read_documents
+from nextword.data.own_text import ADDRESS
 from nextword.evaluate.next_word import next_words
 from nextword.evaluate.recall import RecallSettings, recall, words_of
 from nextword.recipes.journal import Journal
@@ -67,7 +68,9 @@ def page_to_recall(path: Path, wanted: str = "") -> Document | None:
     for page in read_documents(path):
         if wanted and ending.search(page.url):
             return page
-        if not wanted and least <= len(page.text) <= most and page.text.count("\n") > 20:
+        if wanted or page.url.startswith(ADDRESS):  # our own pages are in every run
+            continue
+        if least <= len(page.text) <= most and page.text.count("\n") > 20:
             return page
     return None
 
