@@ -75,6 +75,7 @@ class Continuation:
             yield Alternative(int(id), self._shown(int(id)), float(scores[id]))
 
     def _shown(self, id: int) -> str:
-        """A token as a person may see it: a special one by its name."""
-        names = {special: name for name, special in self.vocabulary.special.items()}
-        return names.get(id) or self.vocabulary.token_bytes(id).decode("utf-8", "replace")
+        """A token as a person may see it: a special one, which has no bytes, by its name."""
+        if piece := self.vocabulary.token_bytes(id):
+            return piece.decode("utf-8", "replace")
+        return next((name for name, special in self.vocabulary.special.items() if special == id), "")

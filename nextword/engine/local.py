@@ -88,10 +88,13 @@ class LocalModel:
         active = [one for one in group if not one.is_over]
         if not active:
             return
-        with self._cores:
-            batch, logits = self.driver.begin(
-                [one.prompt for one in active], room=max(one.limit for one in active)
-            )
+        try:
+            with self._cores:
+                room = max(one.limit for one in active)
+                batch, logits = self.driver.begin([one.prompt for one in active], room)
+        except NextwordError as error:
+            yield from (Failed(one.request.id, error) for one in active)
+            return
         try:
             rows = active
             while True:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from nextword.common.errors import BadInput
 from nextword.common.language_model import LanguageModel
+from nextword.tokenizer.special import END
 
 if TYPE_CHECKING:
     from nextword.model.llama import Llama
@@ -36,6 +37,10 @@ def open_model(
 
         return FakeModel(str(spec).removeprefix("fake:") or None)
     path = Path(spec)
+    if path.is_file() and path.suffix == ".gguf":
+        from nextword.engine.runc_driver import open_gguf
+
+        return open_gguf(path, batch=batch, threads=threads)
     folder = model_folder(path)
     return _open_folder(folder, device, precision, batch, threads)
 
@@ -58,8 +63,17 @@ def wrap(model: Llama, tokenizer: Tokenizer, name: str = "model", batch: int = 1
     from nextword.engine.local import LocalModel
     from nextword.engine.torch_driver import TorchDriver
 
-    end = tokenizer.eos if tokenizer.eos is not None else model.config.eos_token_id
-    return LocalModel(TorchDriver(model, name), tokenizer, () if end is None else (end,), batch)
+    eos = tokenizer.eos if tokenizer.eos is not None else model.config.eos_token_id
+    return LocalModel(
+        TorchDriver(model, name), tokenizer, _ends(tokenizer, () if eos is None else (eos,)), batch
+    )
+
+
+def _ends(tokenizer: Tokenizer, named: tuple[int, ...]) -> frozenset[int]:
+    """Where a text ends: at the tokens its folder names (else the tokenizer's EOS), and at our turn's end."""
+    ends = named or (() if tokenizer.eos is None else (tokenizer.eos,))
+    turn = tokenizer.special.get(END)
+    return frozenset(ends if turn is None else (*ends, turn))
 
 
 def _open_folder(folder: Path, device: str, precision: str, batch: int, threads: int) -> LanguageModel:
@@ -76,5 +90,4 @@ def _open_folder(folder: Path, device: str, precision: str, batch: int, threads:
         torch.set_num_threads(threads)
     tokenizer = Tokenizer.load(folder)
     model = load_checkpoint(folder, PRECISIONS[precision], chosen_device(device)).eval()
-    ends = end_tokens(folder) or (() if tokenizer.eos is None else (tokenizer.eos,))
-    return LocalModel(TorchDriver(model, str(folder)), tokenizer, ends, batch)
+    return LocalModel(TorchDriver(model, str(folder)), tokenizer, _ends(tokenizer, end_tokens(folder)), batch)

@@ -37,7 +37,9 @@ def greedy_ids(folder):
     """All prompts as one batch of ours, each by itself in theirs."""
     requests = [Request(text, Sampling(temperature=0, max_new_tokens=NEW), id=text) for text in PROMPTS]
     ours = {text: [] for text in PROMPTS}
-    for event in engine.open(folder, device="cpu").generate(requests):
+    model = engine.open(folder, device="cpu")
+    model.ends -= {Tokenizer.load(Path(folder)).special["<|end|>"]}  # of which transformers knows nothing
+    for event in model.generate(requests):
         if isinstance(event, Token):
             ours[event.request].append(event.id)
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), Tokenizer.load(Path(folder))
