@@ -109,8 +109,13 @@ class ArchiveWriter:
                 where=self.folder,
                 do="wait for it, or choose another folder",
             ) from error
-        self._number = len(finished_segments(self.folder))
-        self._recover()
+        try:
+            self._number = len(finished_segments(self.folder))
+            self._recover()
+            self._check_origin()
+        except BaseException:
+            self.__exit__(BadInput)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -134,43 +139,36 @@ class ArchiveWriter:
                     yield page_of(record, self._part, start)
 
     def write(self, page: Page) -> None:
-        """Keep a page as what it is: an HTTP response, a document of a file, or a failure."""
+        """Keep a page as what it is: an HTTP response, a document of a file, or a failure.
+
+        Its date is `page.fetched`, or now. A response's body is decoded, so its headers name no encoding.
+        """
         if "failure" in page.meta:
-            self._write(WarcRecordType.metadata, page.url, "text/plain", b"", page.meta)
-        elif page.url.startswith(("http:", "https:")) and page.headers:
-            self.response(page.url, page.status, page.headers, page.body, **page.meta)
+            kind, declared, block = WarcRecordType.metadata, "text/plain", b""
+        elif page.headers:
+            kind, declared, block = WarcRecordType.response, "application/http; msgtype=response", _http(page)
         else:
             charset = f"; charset={page.charset}" if page.charset else ""
-            self.resource(page.url, page.content_type + charset, page.body, **page.meta)
+            kind, declared, block = WarcRecordType.resource, page.content_type + charset, page.body
+        if self._file is None:
+            self._open()
+        notes = {"WARC-Target-URI": page.url, "Content-Type": declared}
+        notes |= {NOTE + name: value for name, value in page.meta.items() if value}
+        self._append(packed(kind, notes, block, page.fetched))
+        if self._file and self._file.tell() >= self.segment_bytes:
+            self._finish()
 
     def response(self, url: str, status: int, headers: Mapping[str, str], body: bytes, **meta: str) -> None:
-        """Keep an HTTP response (body decoded: no transfer or content encoding left on it)."""
-        lines = [f"HTTP/1.1 {status} ", *(f"{name}: {one_line(value)}" for name, value in headers.items())]
-        block = "\r\n".join([*lines, "", ""]).encode("utf-8", "replace") + body
-        self._write(WarcRecordType.response, url, "application/http; msgtype=response", block, meta)
+        """Keep an HTTP response, as of now."""
+        self.write(Page(url, "", "", "", body, status, meta, dict(headers)))
 
     def resource(self, url: str, content_type: str, body: bytes, **meta: str) -> None:
-        """Keep a document that did not come by HTTP (`url` is a file: address)."""
-        self._write(WarcRecordType.resource, url, content_type, body, meta)
-
-    def failure(self, url: str, why: str, **meta: str) -> None:
-        """Note that an address or a file could not be had, and why."""
-        self._write(WarcRecordType.metadata, url, "text/plain", b"", {**meta, "failure": why})
+        """Keep a document that did not come by HTTP (`url` is a file: address), as of now."""
+        self.write(Page(url, "", content_type, "", body, 200, meta))
 
     @property
     def _part(self) -> Path:
         return self.folder / (_segment_name(self._number) + ".part")
-
-    def _write(
-        self, kind: WarcRecordType, url: str, content_type: str, block: bytes, meta: Mapping[str, str]
-    ) -> None:
-        if self._file is None:
-            self._open()
-        notes = {"WARC-Target-URI": url, "Content-Type": content_type}
-        notes |= {NOTE + name: value for name, value in meta.items() if value}
-        self._append(packed(kind, notes, block))
-        if self._file and self._file.tell() >= self.segment_bytes:
-            self._finish()
 
     def _open(self) -> None:
         try:
@@ -225,12 +223,36 @@ class ArchiveWriter:
         else:
             self._part.unlink()
 
+    def _check_origin(self) -> None:
+        """Refuse to mix two sources in one folder."""
+        first = next((path for path in (*finished_segments(self.folder), self._part) if path.exists()), None)
+        if first is None or not self.origin:
+            return
+        start, _, member = next(members(first))
+        try:
+            said = json.loads(parse(member, first, start).reader.read())
+        except ValueError as error:
+            raise damaged(first, start, "the first record is not ours") from error
+        if any(said.get(name) != value for name, value in self.origin.items()):
+            shown = ", ".join(f"{name} {said.get(name)}" for name in self.origin)
+            raise BadInput(
+                f"holds another collection ({shown})", where=self.folder, do="choose another folder"
+            )
+
     def _unwritable(self, error: OSError) -> Failure:
         return Failure(
             f"cannot be written ({error.strerror or error})",
             where=self._part,
             do="free some space and run the same command again: it continues",
         )
+
+
+def _http(page: Page) -> bytes:
+    lines = [
+        f"HTTP/1.1 {page.status} ",
+        *(f"{name}: {one_line(said)}" for name, said in page.headers.items()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "replace") + page.body
 
 
 def _segment_name(number: int) -> str:

@@ -1,12 +1,13 @@
 """Crawl one site, breadth first: a page is fetched, handed over, and its links join the queue.
 
-    for page in crawl(Site.at("https://docs.example.org/"), Fetcher(Gate()), Manners(lambda url: 1.0), Limits()):
+    for page in crawl(Site.at("https://docs.example.org/"), Fetcher(Gate()), manners, Limits()):
         archive.write(page)
 
 `crawl` is a generator of everything the site answered (documents, redirects, error pages, failures), so
-whoever keeps the pages decides how. It holds no state on disk: given the pages of an earlier run (`archived`),
-it walks through them as if it had just fetched them, and goes on where that run was killed. Only failures are
-tried again. A redirect is a link like any other: robots.txt, the site's bounds and the gate judge where it leads.
+whoever keeps the pages decides how. It holds no state on disk: given the pages of an earlier run
+(`archived`), it walks through them as if it had just fetched them, and goes on where that run was killed.
+Only failures are tried again. A redirect is a link like any other: robots.txt, the site's bounds and the gate
+judge where it leads.
 Left out: sitemaps, cookies, forms, JavaScript.
 """
 
@@ -33,7 +34,7 @@ SILENCE = 8
 
 @dataclass(frozen=True)
 class Site:
-    """Where a crawl begins and how far it may go; `covers` judges a normal address, `meta` marks each page."""
+    """Where a crawl begins and how far it goes; `covers` judges a normal address, `meta` marks each page."""
 
     seeds: tuple[str, ...]
     covers: Callable[[str], bool]
@@ -98,6 +99,9 @@ class _Crawl:
                 yield self._page(answer, skip="manners")
             if self.manners.allows(step.url):
                 yield from self._visit(step)
+            else:
+                meta = {**self.site.meta, "skip": "robots.txt forbids it"}
+                yield Page(step.url, "", "", "", b"", 200, meta)
 
     def _replay(self, page: Page) -> None:
         """Walk again through what an earlier run fetched, so that the queue is as it was then."""

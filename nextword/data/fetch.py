@@ -88,7 +88,7 @@ class Fetcher:
             try:
                 response = self._once(url)
             except Refused as error:
-                raise Unfetched(error.what, where=url, do=error.do) from error
+                raise Unfetched(f"{error.what}; {error.do}", where=url) from error
             except _TooLarge as error:
                 raise Unfetched(f"larger than {self.max_bytes / 2**20:.3g} MiB", where=url) from error
             except (urllib3.exceptions.HTTPError, OSError, BadInput, ValueError) as error:

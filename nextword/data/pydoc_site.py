@@ -68,9 +68,13 @@ def shelves(packages: Sequence[str] = ()) -> list[Shelf]:
     Raises BadInput for a package that is not installed.
     """
     names = [] if tuple(packages) == ("none",) else list(packages) or _dependencies("nextword")
+    return [library(), *sorted((_shelf(name) for name in names), key=lambda shelf: -shelf.bytes)]
+
+
+def library() -> Shelf:
+    """The standard library and the language reference."""
     version = ".".join(map(str, sys.version_info[:3]))
-    library = Shelf(PYTHON, frozenset(sys.stdlib_module_names), version, "PSF-2.0")
-    return [library, *sorted((_shelf(name) for name in names), key=lambda shelf: -shelf.bytes)]
+    return Shelf(PYTHON, frozenset(sys.stdlib_module_names), version, "PSF-2.0")
 
 
 def crawl_pydoc(
@@ -124,8 +128,7 @@ def _front(
     before = [
         page for page in archived.get(PYTHON, ()) if page.url == index or page.meta.get("skip") == "manners"
     ]
-    version = ".".join(map(str, sys.version_info[:3]))
-    only = Site((index,), lambda address: False, {"package": PYTHON, "version": version})
+    only = Site((index,), lambda address: False, library().site().meta)
     return crawl(only, server, manners, limits, before)
 
 
@@ -207,7 +210,7 @@ def _licence(distribution: importlib.metadata.Distribution) -> str:
     facts = distribution.metadata
     for name in ("License-Expression", "License"):
         if name in facts and (said := facts[name].strip()):
-            return said.splitlines()[0][:80]
+            return said.splitlines()[0][:120].strip()
     kinds = [
         line.split(" :: ")[-1] for line in facts.get_all("Classifier") or () if line.startswith("License")
     ]

@@ -52,11 +52,11 @@ class Page:
         return self.status == 200 and "skip" not in self.meta and "failure" not in self.meta
 
 
-def packed(kind: WarcRecordType, headers: Mapping[str, str], block: bytes) -> bytes:
-    """One record as one gzip member, dated now, with the SHA-1 of its block."""
+def packed(kind: WarcRecordType, headers: Mapping[str, str], block: bytes, date: str = "") -> bytes:
+    """One record as one gzip member, with the SHA-1 of its block; `date` is ISO 8601, or "" for now."""
     record = WarcRecord()
     record.init_headers(kind)
-    record.record_date = datetime.now(UTC)
+    record.record_date = datetime.fromisoformat(date) if date else datetime.now(UTC)
     for name, value in headers.items():
         record.headers[name] = one_line(value)
     record.set_bytes_content(block)
