@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Logits = NDArray[np.float32]
 
+CACHE_BYTES = 4 << 30
+"""The most memory that the keys and values of a batch may take."""
+
 
 class Vocabulary(Protocol):
     """Text to ids and ids to bytes. `nextword.tokenizer.Tokenizer` is one."""
@@ -79,6 +82,10 @@ class Driver(Protocol):
     @property
     def vocab_size(self) -> int:
         """How many logits there are; padding after the vocabulary's last token included."""
+        ...
+
+    def rows(self, positions: int) -> int:
+        """How many sequences of so many positions fit into memory together; at least 1."""
         ...
 
     def begin(self, prompts: Sequence[Sequence[int]], room: int) -> tuple[Batch, Logits]:

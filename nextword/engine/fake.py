@@ -90,7 +90,7 @@ class FakeModel:
                 reason, made = "cancelled", made - 1
                 break
             is_last = made == min(len(words), request.sampling.max_new_tokens)
-            text = stream.push(word.encode()) + (stream.finish() if is_last else "")
+            text = stream.push(word.encode("utf-8", "replace")) + (stream.finish() if is_last else "")
             yield [self._token(request, word, text)]
             if stream.is_stopped:
                 break

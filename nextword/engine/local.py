@@ -51,8 +51,8 @@ class LocalModel:
                 except NextwordError as error:
                     yield Failed(request.id, error)
             begun.sort(key=lambda one: (-one.request.priority, len(one.prompt)))
-            for start in range(0, len(begun), self.batch):
-                yield from self._run(begun[start : start + self.batch])
+            for group in self._groups(begun):
+                yield from self._run(group)
         finally:
             with self._wanted:
                 for request in requests:
@@ -82,6 +82,19 @@ class LocalModel:
 
     def _begin(self, request: Request) -> Continuation:
         return Continuation(request, self.vocabulary, self.driver.context, self.ends)
+
+    def _groups(self, begun: list[Continuation]) -> Iterator[list[Continuation]]:
+        """Neighbours that fit into a batch, and their keys and values into memory."""
+        group: list[Continuation] = []
+        for one in begun:
+            prompt = max(len(other.prompt) for other in (*group, one))
+            room = max(other.limit for other in (*group, one))
+            if group and len(group) >= min(self.batch, self.driver.rows(prompt + room)):
+                yield group
+                group = []
+            group.append(one)
+        if group:
+            yield group
 
     def _run(self, group: list[Continuation]) -> Iterator[Event]:
         yield from self._end_early(group)

@@ -16,15 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from nextword.common.errors import Failure
-from nextword.engine.driver import Logits
+from nextword.engine.driver import CACHE_BYTES, Logits
 from nextword.engine.local import LocalModel
 from nextword.release.gguf_file import CHECKSUM, inspect
 from nextword.runner.library import RunC
 
 PAGE = 64
 """Positions a page holds."""
-POOL_BYTES = 2 << 30
-"""The most memory for keys and values, unless one sequence alone needs more; touched only as it is used."""
 CHUNK = 512
 """Tokens whose logits are asked for at once when scoring."""
 CONTROL = 3
@@ -40,11 +38,11 @@ def open_gguf(path: Path, batch: int = 16, threads: int = 0) -> LocalModel:
     with RunC.open(path, pages=1, page_size=PAGE, threads=1) as peek:
         if peek.string(CHECKSUM) is not None:
             inspect(path, verify=True)
-        pages_each = -(-peek.information.context_length // PAGE)
-        rows = max(1, min(batch, POOL_BYTES // (pages_each * peek.information.page_bytes)))
-    model = RunC.open(path, pages=rows * pages_each, page_size=PAGE, threads=threads)
+        whole = -(-peek.information.context_length // PAGE)
+        pages = max(1, min(batch * whole, CACHE_BYTES // peek.information.page_bytes))
+    model = RunC.open(path, pages=pages, page_size=PAGE, threads=threads)
     ends = {model.information.eos, model.information.eot} - {-1}
-    return LocalModel(RunCDriver(model), GGUFVocabulary(model), ends, batch=rows)
+    return LocalModel(RunCDriver(model), GGUFVocabulary(model), ends, batch)
 
 
 class GGUFVocabulary:
@@ -83,9 +81,14 @@ class RunCDriver:
 
     def __init__(self, model: RunC) -> None:
         self.model, self.name = model, str(model.path)
-        self.context, self.vocab_size = model.information.context_length, model.information.vocab_size
+        self.context = min(model.information.context_length, model.pages * PAGE)  # what there is memory for
+        self.vocab_size = model.information.vocab_size
         self._free = list(range(model.pages))
         self._dealing = threading.Lock()
+
+    def rows(self, positions: int) -> int:
+        """How many sequences of so many positions the pool holds."""
+        return max(1, self.model.pages // -(-min(positions, self.context) // PAGE))
 
     def begin(self, prompts: Sequence[Sequence[int]], room: int) -> tuple[RunCBatch, Logits]:
         """Read the prompts together; the batch and (B, V) logits after each."""

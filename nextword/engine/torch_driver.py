@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from nextword.common.errors import BadInput, Missing
-from nextword.engine.driver import Logits
+from nextword.engine.driver import CACHE_BYTES, Logits
 from nextword.model.llama import KVCache, Llama
 
 CHUNK = 512
@@ -32,6 +32,12 @@ class TorchDriver:
     def __init__(self, model: Llama, name: str = "model") -> None:
         self.model, self.name = model, name
         self.context, self.vocab_size = model.config.context, model.config.vocab_size
+
+    def rows(self, positions: int) -> int:
+        """How many sequences of so many positions fit into `CACHE_BYTES`."""
+        config, itemsize = self.model.config, self.model.lm_head.weight.dtype.itemsize
+        each = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * itemsize
+        return max(1, CACHE_BYTES // (each * max(positions, 1)))
 
     def begin(self, prompts: Sequence[Sequence[int]], room: int) -> tuple[TorchBatch, Logits]:
         """Read the prompts together; the batch and (B, V) logits after each."""

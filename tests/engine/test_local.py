@@ -75,6 +75,19 @@ def test_more_requests_than_a_batch_holds_are_all_answered(tiny_model, tokenizer
         assert result.ids[request.id] == alone(model, heard, request)[0]
 
 
+def test_a_batch_is_smaller_where_memory_is(tiny_model, tokenizer, heard, monkeypatch):
+    model = wrap(tiny_model, tokenizer)
+    requests = [greedy(text, f"r{n}", n=4) for n, text in enumerate(TEXTS)]
+    whole = heard(model.generate(requests))
+    monkeypatch.setattr(
+        "nextword.engine.torch_driver.CACHE_BYTES", 512 * 2 * 20
+    )  # two short rows, or one long
+    assert (model.driver.rows(20), model.driver.rows(128)) == (2, 1)
+    small = heard(model.generate(requests))
+    assert small.ids == whole.ids
+    assert [event.request for event in small.events] != [event.request for event in whole.events]
+
+
 def test_a_prompt_longer_than_a_chunk_reads_the_same(tiny_model, tokenizer, heard, monkeypatch):
     model, request = wrap(tiny_model, tokenizer), greedy(TEXTS[1] * 2, "long", n=8)
     other = greedy("x", "short", n=8)

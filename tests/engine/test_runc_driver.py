@@ -79,6 +79,14 @@ def test_a_sequence_across_several_pages_is_the_same(runc, model, heard):
     assert ids == heard(model.generate(long)).ids["long"]
 
 
+def test_a_context_larger_than_memory_is_cut_to_what_fits(gguf, heard, monkeypatch):
+    monkeypatch.setattr("nextword.engine.runc_driver.CACHE_BYTES", 2 * 2 * 2 * 16 * 4 * 64 * 1)  # one page
+    small = engine.open(gguf, threads=1)
+    assert (small.capabilities.context, small.driver.rows(64)) == (64, 1)
+    result = heard(small.generate(requests(n=100)))
+    assert all(end.reason in ("stop", "length") for end in result.end.values())
+
+
 def test_every_page_comes_back(runc, heard):
     free = len(runc.driver._free)
     heard(runc.generate(requests(n=5)))

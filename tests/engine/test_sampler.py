@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as some
 
-from nextword.common.errors import Failure
+from nextword.common.errors import BadInput, Failure
 from nextword.common.language_model import Sampling
 from nextword.engine.sampler import candidates, choose, coin, log_softmax
 
@@ -101,3 +101,20 @@ def test_the_logits_are_left_as_they_were():
 
 def test_log_probabilities_sum_to_one():
     assert np.exp(log_softmax(np.array([[900.0, 899.0], [0.0, 5.0]]))).sum(axis=-1) == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", -1.0),
+        ("temperature", math.nan),
+        ("temperature", math.inf),
+        ("top_k", -1),
+        ("top_p", 0.0),
+        *[("top_p", 1.5), ("top_p", math.nan), ("min_p", -0.1), ("min_p", 2.0), ("repeat_penalty", 0.0)],
+        *[("max_new_tokens", -1), ("top_logprobs", -1)],
+    ],
+)
+def test_a_setting_outside_its_range_is_refused_by_name(name, value):
+    with pytest.raises(BadInput, match=rf"^{name} is {value}, expected"):
+        Sampling(**{name: value})
