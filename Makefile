@@ -5,7 +5,7 @@ MINUTES ?= 8
 FIND_LINKS := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt $(FIND_LINKS)
 
-.PHONY: demo test check format bench slow peers clean
+.PHONY: demo test check format docs bench slow peers clean
 
 demo: .venv/ready
 	$(BIN)/nextword make --minutes $(MINUTES)
@@ -22,6 +22,18 @@ check: .venv/ready-dev
 format: .venv/ready-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: .venv/ready
+	$(BIN)/python -m nextword.recipes.settings_page > docs/settings.md
+
+peers:
+	benchmarks/peers/make
+
+# Every figure with its target; each script also runs alone, and those that need a peer say so without it.
+bench: .venv/ready
+	for script in data pretrain_step runner conformance quality capacity_70b; do \
+	  $(BIN)/python benchmarks/$$script.py || exit 1; \
+	done
 
 slow: .venv/ready-dev
 	$(BIN)/pytest -m slow --timeout 3600

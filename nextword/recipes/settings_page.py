@@ -1,0 +1,54 @@
+"""docs/settings.md, made from the settings' own fields: run this module to write it anew.
+
+python -m nextword.recipes.settings_page > docs/settings.md
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from nextword.data.clean import CleanSettings
+from nextword.data.collect import CollectSettings
+from nextword.evaluate.recall import RecallSettings
+from nextword.recipes.make import MakeSettings
+from nextword.release.release import ReleaseSettings
+from nextword.tokenizer.training import TokenizerSettings
+from nextword.train.pretrain import PretrainSettings
+
+VERBS: dict[str, type[Any]] = {
+    "make": MakeSettings,
+    "collect": CollectSettings,
+    "clean": CleanSettings,
+    "tokenise": TokenizerSettings,
+    "pretrain": PretrainSettings,
+    "release": ReleaseSettings,
+    "recall": RecallSettings,
+}
+
+
+def settings_page() -> str:
+    """The page's Markdown."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield "# Settings"
+    yield ""
+    yield "Each is an option of its verb (`--max-pages 100`) and a name in the verb's table of a TOML file given"
+    yield "with `--config` (`[collect]`, `max_pages = 100`). The command line wins."
+    for verb, settings in VERBS.items():
+        yield f"\n## {verb}\n"
+        yield "| setting | default | what it does |"
+        yield "| --- | --- | --- |"
+        for field in dataclasses.fields(settings):
+            default = field.default
+            shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
+            help = field.metadata["help"].replace("|", "\\|")
+            yield f"| `{field.name}` | {shown if shown != '' else 'none'} | {help} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(settings_page())
