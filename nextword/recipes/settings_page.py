@@ -37,7 +37,7 @@ def settings_page() -> str:
 def _lines() -> Iterator[str]:
     yield "# Settings"
     yield ""
-    yield "Each is an option of its verb (`--max-pages 100`) and a name in the verb's table of a TOML file given"
+    yield "Each is an option of its verb (`--max-pages 100`) and a name in its table of a TOML file given"
     yield "with `--config` (`[collect]`, `max_pages = 100`). The command line wins."
     for verb, settings in VERBS.items():
         yield f"\n## {verb}\n"
