@@ -21,7 +21,7 @@ from nextword.data.child import Door
 
 REFUSED = re.compile(
     r"(?:antigravity|this|idlelib|turtledemo|turtle|lib2to3|test|ensurepip|venv|pip|setuptools|xxsubtype|xxlimited|"
-    r"pydoc_data|sitecustomize|usercustomize|msilib|winreg|winsound|__hello__|__phello__|_pyrepl|nextword)(?:\.|$)"
+    r"pydoc_data|sitecustomize|usercustomize|msilib|winreg|winsound|__hello__|__phello__|_pyrepl)(?:\.|$)"
     r"|encodings\..*|(?:.*\.)?(?:__main__|tests?|_[^.]*|conftest|testing)(?:\.|$)"
 )
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal, cast
 
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
@@ -105,9 +105,10 @@ def read_warc(path: Path, max_bytes: int = MAX_RECORD_BYTES) -> Iterator[Page]:
     """
     if not is_warc(path):
         raise Corrupt("is not a WARC file", where=path)
+    _check_whole(path)
     kinds = WarcRecordType.response | WarcRecordType.resource
     with path.open("rb") as raw:
-        stream: Any = gzip.GzipFile(fileobj=raw) if _is_gzip(raw) else raw
+        stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if _is_gzip(raw) else raw
         try:
             for record in ArchiveIterator(
                 stream,
@@ -117,8 +118,22 @@ def read_warc(path: Path, max_bytes: int = MAX_RECORD_BYTES) -> Iterator[Page]:
                 stream_detect=False,
             ):
                 yield page_of(whole(record), path, record.stream_pos, "all")
-        except (OSError, EOFError, ValueError, zlib.error) as error:
+        except (OSError, ValueError) as error:
             raise damaged(path, raw.tell(), str(error), "at or before") from error
+
+
+def _check_whole(path: Path) -> None:
+    """Read it once before fastwarc does, which takes half a header for the end and panics at a bad stream."""
+    with path.open("rb") as raw:
+        stream = gzip.GzipFile(fileobj=raw) if _is_gzip(raw) else raw
+        last = b""
+        try:
+            while piece := stream.read(PIECE * 16):
+                last = (last + piece[-4:])[-4:]
+        except (OSError, EOFError, zlib.error) as error:
+            raise damaged(path, raw.tell(), str(error), "at or before") from error
+        if last != b"\r\n\r\n":
+            raise damaged(path, raw.tell(), "the file ends inside a record")
 
 
 def is_warc(path: Path) -> bool:
