@@ -87,7 +87,7 @@ class BaseRun:
     ) -> PretrainResult:
         """Plan, build, resume if there is something to resume, train, and take a last look."""
         horizon, start = self._horizon(progress, longer)
-        model, trainer, optimiser = self._built(horizon.depth, horizon.steps)
+        model, trainer, optimiser = self.built(horizon.depth, horizon.steps)
         loop = self._loop(horizon, model, trainer, optimiser, began, progress, on_look)
         if start is not None:
             loop.resume(start)
@@ -128,7 +128,7 @@ class BaseRun:
             seconds = settings.minutes * 60
             chosen = plan(
                 seconds,
-                self._measured_speed,
+                self.measured_speed,
                 step_tokens=self.step_tokens,
                 vocab_size=self.tokenizer.vocab_size,
                 corpus_tokens=self.train_text.tokens,
@@ -139,10 +139,10 @@ class BaseRun:
         seconds = None if settings.steps else seconds
         return Horizon.of(chosen.depth, schedule, seconds, chosen.tokens_per_second)
 
-    def _measured_speed(self, depth: int) -> float:
+    def measured_speed(self, depth: int) -> float:
         """Tokens a second of the real step at a depth, all processes together."""
-        _, trainer, _ = self._built(depth, steps=0)
-        batches = self._batches()
+        _, trainer, _ = self.built(depth, steps=0)
+        batches = self.batches()
         times = []
         for _ in range(MEASURED_STEPS + 1):
             begin = time.perf_counter()
@@ -157,7 +157,8 @@ class BaseRun:
         shape = ModelConfig.of_depth(depth, self.tokenizer.vocab_size, self.settings.context)
         return dataclasses.replace(shape, bos_token_id=self.tokenizer.bos, eos_token_id=self.tokenizer.eos)
 
-    def _built(self, depth: int, steps: int) -> tuple[Llama, TrainingStep, Optimiser]:
+    def built(self, depth: int, steps: int) -> tuple[Llama, TrainingStep, Optimiser]:
+        """Model, step and optimiser as this run has them; `steps` says whether compiling would repay."""
         settings = self.settings
         model = Llama(self.config(depth))
         model.initialise(settings.seed)
@@ -190,7 +191,8 @@ class BaseRun:
             weight_decay=own.weight_decay,
         )
 
-    def _batches(self) -> TokenBatches:
+    def batches(self) -> TokenBatches:
+        """This process's batches from the first one on."""
         rows = loader.TokenLoader(
             self.train_text,
             self.rows,
@@ -217,7 +219,7 @@ class BaseRun:
             model,
             trainer,
             optimiser,
-            self._batches(),
+            self.batches(),
             horizon.schedule,
             cost=Cost(self.step_tokens, flops, peak),
             metrics=self.metrics,
