@@ -38,6 +38,7 @@ class Facts:
     tokens: Mapping[str, Any] = field(default_factory=dict)
     tokenizer: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     baselines: Mapping[str, Any] = field(default_factory=dict)
 
@@ -66,6 +67,7 @@ def write_card(
         tokens=_table(folder / "tokens" / "tokens.json"),
         tokenizer=_table(folder / "tokenizer" / "tokenizer.report.json"),
         training=_table(folder / "base" / "run.json"),
+        plan=_table(folder / "base" / "plan.json"),
         evaluation=_last_evaluation(folder / "base" / "metrics.jsonl"),
         baselines=_baselines(_table(folder / "make.json")),
     )
@@ -190,8 +192,10 @@ def _training(facts: Facts) -> list[str]:
     known |= {name: facts.evaluation.get(name) for name in ("step", "tokens")}
     rows = [(name, _plain(value)) for name, value in known.items() if value not in (None, "")]
     settings = facts.training.get("settings")
-    if isinstance(settings, dict):
-        rows += [(name, _plain(value)) for name, value in list(settings.items())[:SETTINGS_SHOWN]]
+    chosen = (
+        {**settings, **facts.plan} if isinstance(settings, dict) else facts.plan
+    )  # the plan fills in zeros
+    rows += [(name, _plain(value)) for name, value in list(chosen.items())[:SETTINGS_SHOWN]]
     return [*lines, *_rows(("what", "value"), rows)]
 
 
@@ -222,7 +226,7 @@ def _last_evaluation(metrics: Path) -> Mapping[str, Any]:
     last: Mapping[str, Any] = {}
     try:
         for line in read_records(metrics) if metrics.exists() else ():
-            last = line if line.get("kind") == "evaluation" else last
+            last = line if line.get("kind") in ("evaluation", "final") else last
     except NextwordError:
         pass
     return last

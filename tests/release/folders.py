@@ -7,6 +7,8 @@ takes part, and a hash of the released file means something.
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ MERGES = [
     *[("r", "e"), ("Ġ", "w"), ("o", "r"), ("or", "d"), ("Ġw", "ord"), ("n", "e"), ("ne", "x"), ("nex", "t")],
     *[("ë", "ĭ"), ("Ġ", "Ġ"), ("1", "2"), ("12", "3"), (":", "Ċ"), ("í", "ķ"), ("íķ", "ĺ"), ("Ċ", "Ċ")],
 ]
+LLAMA2_PIECES = ["▁t", "he", "▁the", "er", "in", "▁the▁", "on"]
 VOCAB = 256 + len(MERGES) + len(SPECIALS)
 BOS = 256 + len(MERGES)
 PROMPT = [BOS, 85, 66, 258, 99, 17]
@@ -109,8 +112,77 @@ def write_tokenizer(folder: Path) -> Path:
     return folder
 
 
+def llama2_folder(folder: Path, older: bool = True) -> tuple[Path, int]:
+    """Llama 2's layout, small: byte fallback, merges in the order of scores, space put first."""
+    specials = ["<unk>", "<s>", "</s>"]
+    bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
+    characters = sorted({c for piece in LLAMA2_PIECES for c in piece})
+    tokens = specials + bytes_ + LLAMA2_PIECES + characters
+    vocab = {token: id for id, token in enumerate(tokens)}
+    merges = [
+        f"{piece[:at]} {piece[at:]}"
+        for piece in LLAMA2_PIECES
+        for at in range(1, len(piece))
+        if piece[:at] in vocab and piece[at:] in vocab
+    ]
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    normalisers = [{"type": "Prepend", "prepend": "▁"}, replace]
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    description = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [{"id": id, "content": token, **flags} for id, token in enumerate(specials)],
+        "normalizer": {"type": "Sequence", "normalizers": normalisers} if older else None,
+        "pre_tokenizer": None
+        if older
+        else {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": False},
+        "post_processor": None,
+        "decoder": {"type": "ByteFallback"},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": "<unk>",
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": True,
+            "byte_fallback": True,
+            "vocab": vocab,
+            "merges": merges,
+        },
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / "tokenizer.json").write_text(json.dumps(description))
+    config = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder, len(tokens)
+
+
 def write_folder(folder: Path, config: ModelConfig, seed: int = 1) -> Path:
     """A whole checkpoint folder."""
     tokenizer = write_tokenizer(folder.with_name(folder.name + "-tokenizer"))
     save_checkpoint(seeded_model(config, seed), folder, tokenizer)
     return folder
+
+
+SCRIPTS = [(0x20, 0x7F), (0xAC00, 0xD7A4), (0x1100, 0x1200), (0x4E00, 0x9FFF), (0x1F300, 0x1FAFF), (0, 0x20)]
+SCRIPTS += [
+    (0xA0, 0x250),
+    (0x600, 0x6FF),
+    (0x2000, 0x2070),
+    (0xFF00, 0xFFEF),
+    (0x10000, 0x10FFFF),
+    (0xE00, 0xE7F),
+]
+
+
+def strings(count: int) -> Iterator[str]:
+    """Texts of many scripts, of one character class and of all mixed, with what looks like control tokens."""
+    chance = random.Random(4)
+    for number in range(count):
+        scripts = SCRIPTS if number % 3 == 0 else [chance.choice(SCRIPTS), (0x20, 0x7F)]
+        characters = [chr(chance.randrange(*chance.choice(scripts))) for _ in range(chance.randrange(30))]
+        text = "".join(c for c in characters if not 0xD800 <= ord(c) < 0xE000)
+        yield text + chance.choice(
+            ["", "", " the word", "'LL 're", "<|bos|>", "\r\n\n ", " \t  x", "12345", "한국어"]
+        )

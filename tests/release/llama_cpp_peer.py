@@ -3,7 +3,7 @@
     .peers/llama/bin/python tests/release/llama_cpp_peer.py < questions.json
 
 {"gguf": path, "ask": "greedy", "prompt": ids, "count": n}      -> {"ids": [...], "gaps": [...]}
-{"gguf": path, "ask": "logits", "prompt": ids}                  -> {"logits": [[...], ...]}
+{"gguf": path, "ask": "choices", "rows": [ids, ...]}            -> {"ids": [[likeliest next, ...], ...]}
 {"gguf": path, "ask": "score", "rows": [ids, ...]}              -> {"nats": total}
 {"gguf": path, "ask": "tokenize", "texts": [...]}               -> {"ids": [[...], ...]}
 {"ask": "quantise", "seed": n, "rows": n, "columns": n}         -> {"Q8_0": sha256, "Q4_0": sha256}
@@ -50,10 +50,14 @@ def greedy(model, prompt, count):
     return {"ids": ids, "gaps": gaps}
 
 
-def logits(model, prompt):
-    model.reset()
-    model.eval(prompt)
-    return {"logits": np.array(model.scores[: len(prompt)]).tolist()}
+def choices(model, rows):
+    """The likeliest token after each place of each row."""
+    answers = []
+    for row in rows:
+        model.reset()
+        model.eval(row)
+        answers.append(np.array(model.scores[: len(row)]).argmax(axis=-1).tolist())
+    return {"ids": answers}
 
 
 def score(model, rows):
@@ -97,7 +101,7 @@ def main():
     if ask == "quantise":
         answer = quantise(**question)
     else:
-        functions = {"greedy": greedy, "logits": logits, "score": score, "tokenize": tokenize}
+        functions = {"greedy": greedy, "choices": choices, "score": score, "tokenize": tokenize}
         answer = functions[ask](open_model(path, context), **question)
     json.dump(answer, sys.stdout)
 

@@ -44,8 +44,10 @@ def run(folder, tmp_path_factory) -> Path:
     split = {"tokens": 1234, "documents": 4, "bytes": 4310, "shards": []}
     write_json(run / "tokens" / "tokens.json", {"splits": {"train": split}})
     write_json(run / "tokenizer" / "tokenizer.report.json", {"bytes_per_token": {"en": 3.21, "ko": 2.5}})
-    write_json(run / "base" / "run.json", {"commit": "abc123", "settings": {"depth": 4, "lr": 0.02}})
-    lines = [{"kind": "evaluation", "step": 100, "tokens": 51200, "bits_per_byte": 1.875}]
+    write_json(run / "base" / "run.json", {"commit": "abc123", "settings": {"depth": 0, "lr": 0.02}})
+    write_json(run / "base" / "plan.json", {"depth": 6, "steps": 100})
+    lines = [{"kind": "evaluation", "step": 50, "tokens": 25600, "bits_per_byte": 2.5}]
+    lines.append({"kind": "final", "step": 100, "tokens": 51200, "bits_per_byte": 1.875})
     lines.append({"kind": "step", "step": 101, "loss": 2.0})
     (run / "base" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"ki')
     write_json(run / "make.json", {"stages": {"baselines": {"result": {"5-gram": 2.25, "xz -9e": 2.5}}}})
@@ -80,7 +82,7 @@ def test_it_tells_steps_tokens_and_hyperparameters(card):
     for row in (
         "| step | 100 |",
         "| tokens | 51,200 |",
-        "| depth | 4 |",
+        "| depth | 6 |",
         "| lr | 0.02 |",
         "| commit | abc123 |",
     ):

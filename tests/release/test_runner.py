@@ -2,7 +2,6 @@
 
 import json
 import math
-import random
 import re
 import subprocess
 from pathlib import Path
@@ -13,6 +12,8 @@ import torch
 import torch.nn.functional as F
 
 from nextword.common.progress import Progress
+from nextword.model.checkpoint import save_checkpoint
+from nextword.model.config import ModelConfig
 from nextword.release.parameters import write_parameters
 from nextword.runner.build import SOURCE, build
 from nextword.runner.library import RunC
@@ -20,15 +21,6 @@ from nextword.tokenizer.tokenizer import Tokenizer
 
 GOLDEN = Path(__file__).parent / "golden"
 CLOSE = 1e-3
-SCRIPTS = [(0x20, 0x7F), (0xAC00, 0xD7A4), (0x1100, 0x1200), (0x4E00, 0x9FFF), (0x1F300, 0x1FAFF), (0, 0x20)]
-SCRIPTS += [
-    (0xA0, 0x250),
-    (0x600, 0x6FF),
-    (0x2000, 0x2070),
-    (0xFF00, 0xFFEF),
-    (0x10000, 0x10FFFF),
-    (0xE00, 0xE7F),
-]
 
 
 @pytest.fixture(scope="module", params=["llama-tied", "llama3"])
@@ -79,22 +71,10 @@ def test_greedy_text_from_run_c_is_that_of_llama_cpp(case, gguf, folders):
         assert ours == theirs
 
 
-def strings(count):
-    """Texts of many scripts, of one character class and of all mixed, with what looks like control tokens."""
-    chance = random.Random(4)
-    for number in range(count):
-        scripts = SCRIPTS if number % 3 == 0 else [chance.choice(SCRIPTS), (0x20, 0x7F)]
-        characters = [chr(chance.randrange(*chance.choice(scripts))) for _ in range(chance.randrange(30))]
-        text = "".join(c for c in characters if not 0xD800 <= ord(c) < 0xE000)
-        yield text + chance.choice(
-            ["", "", " the word", "'LL 're", "<|bos|>", "\r\n\n ", " \t  x", "12345", "한국어"]
-        )
-
-
 def test_token_ids_of_run_c_are_those_of_the_tokenizer(gguf, folders, tmp_path):
     tokenizer = Tokenizer.load(folders.write_tokenizer(tmp_path))
     with RunC.open(gguf, pages=1, page_size=16, threads=1) as runner:
-        for text in strings(10_000):
+        for text in folders.strings(10_000):
             assert runner.tokenize(text) == tokenizer.encode(text), repr(text)
 
 
@@ -115,3 +95,18 @@ def test_perplexity_of_run_c_is_that_of_torch(case, gguf, folders, tmp_path, pro
     found = re.match(r"perplexity (\S+), bits per byte (\S+),", output)
     assert float(found[1]) == pytest.approx(math.exp(nats / (len(ids) - 1)), rel=1e-5)
     assert float(found[2]) == pytest.approx(nats / math.log(2) / len(text.encode()), rel=1e-5)
+
+
+def test_a_sentencepiece_folder_is_released_and_cut_alike_by_run_c(folders, tmp_path, need):
+    from tokenizers import Tokenizer as Theirs
+
+    need("cc")
+    folder, size = folders.llama2_folder(tmp_path / "tokenizer")
+    config = ModelConfig(**folders.SMALL | {"vocab_size": size, "bos_token_id": 1, "eos_token_id": 2})
+    save_checkpoint(folders.seeded_model(config), tmp_path / "llama2", folder)
+    write_parameters(tmp_path / "llama2", tmp_path / "a.gguf", "Q8_0", Progress("release"))
+    theirs = Theirs.from_file(str(folder / "tokenizer.json"))
+    with RunC.open(tmp_path / "a.gguf", pages=1, page_size=16, threads=1) as runner:
+        for text in ("the", "other in there", " on  the hero", "말 the\n", "théo 🦙", "heinerthe"):
+            assert runner.tokenize(text) == theirs.encode(text, add_special_tokens=False).ids, text
+        assert runner.decode([1], [0], [[0]], [True]).shape == (1, size)

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from nextword.common.errors import BadInput, Corrupt
 from nextword.release.vocabulary import QWEN2, read_vocabulary
 
-LLAMA2_PIECES = ["▁t", "he", "▁the", "er", "in", "▁the▁", "on"]
-
 
 def edited(folder, change):
     """The folder with its tokenizer.json changed."""
@@ -22,52 +20,6 @@ def edited(folder, change):
     change(description)
     path.write_text(json.dumps(description), encoding="utf-8")
     return folder
-
-
-def llama2_folder(folder, older=True):
-    """Llama 2's layout, small: byte fallback, merges in the order of scores, space put first."""
-    specials = ["<unk>", "<s>", "</s>"]
-    bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
-    characters = sorted({c for piece in LLAMA2_PIECES for c in piece})
-    tokens = specials + bytes_ + LLAMA2_PIECES + characters
-    vocab = {token: id for id, token in enumerate(tokens)}
-    merges = [
-        f"{piece[:at]} {piece[at:]}"
-        for piece in LLAMA2_PIECES
-        for at in range(1, len(piece))
-        if piece[:at] in vocab and piece[at:] in vocab
-    ]
-    replace = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
-    normalisers = [{"type": "Prepend", "prepend": "▁"}, replace]
-    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    description = {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [{"id": id, "content": token, **flags} for id, token in enumerate(specials)],
-        "normalizer": {"type": "Sequence", "normalizers": normalisers} if older else None,
-        "pre_tokenizer": None
-        if older
-        else {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": False},
-        "post_processor": None,
-        "decoder": {"type": "ByteFallback"},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": "<unk>",
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": True,
-            "byte_fallback": True,
-            "vocab": vocab,
-            "merges": merges,
-        },
-    }
-    folder.mkdir(exist_ok=True)
-    (folder / "tokenizer.json").write_text(json.dumps(description))
-    config = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    return folder, len(tokens)
 
 
 def test_ours_is_gpt2_split_as_llama_3_splits(folders, tmp_path):
@@ -132,18 +84,18 @@ def test_other_known_splits_keep_their_names(folders, tmp_path, steps, name):
     assert read_vocabulary(folder, folders.VOCAB).pre == name
 
 
-def test_llama_2s_scores_fall_in_the_order_of_its_merges(tmp_path):
-    folder, size = llama2_folder(tmp_path / "llama2")
+def test_llama_2s_scores_fall_in_the_order_of_its_merges(folders, tmp_path):
+    folder, size = folders.llama2_folder(tmp_path / "llama2")
     vocabulary = read_vocabulary(folder, size)
     scores = dict(zip(vocabulary.tokens, vocabulary.scores, strict=True))
-    reachable = [piece for piece in LLAMA2_PIECES if piece != "▁the▁"] + ["▁the▁"]
+    reachable = [piece for piece in folders.LLAMA2_PIECES if piece != "▁the▁"] + ["▁the▁"]
     assert vocabulary.model == "llama"
     assert scores["▁t"] == 0 > scores["he"] > scores["▁the"] > scores["er"]
     assert all(scores[piece] > scores["t"] for piece in reachable)
 
 
-def test_llama_2s_types_are_unknown_control_byte_and_normal(tmp_path):
-    folder, size = llama2_folder(tmp_path / "llama2")
+def test_llama_2s_types_are_unknown_control_byte_and_normal(folders, tmp_path):
+    folder, size = folders.llama2_folder(tmp_path / "llama2")
     vocabulary = read_vocabulary(folder, size)
     types = dict(zip(vocabulary.tokens, vocabulary.types, strict=True))
     assert [types[t] for t in ("<unk>", "<s>", "<0x0A>", "he")] == [
@@ -154,10 +106,10 @@ def test_llama_2s_types_are_unknown_control_byte_and_normal(tmp_path):
     ]
 
 
-def test_whether_a_space_comes_first_is_read_from_either_layout(tmp_path):
-    folder, size = llama2_folder(tmp_path / "older")
+def test_whether_a_space_comes_first_is_read_from_either_layout(folders, tmp_path):
+    folder, size = folders.llama2_folder(tmp_path / "older")
     assert read_vocabulary(folder, size).add_space_prefix is True
-    folder, size = llama2_folder(tmp_path / "newer", older=False)
+    folder, size = folders.llama2_folder(tmp_path / "newer", older=False)
     assert read_vocabulary(folder, size).add_space_prefix is False
 
 
@@ -176,10 +128,10 @@ def sentencepiece_ids(vocabulary, text):
 
 
 @given(st.lists(st.sampled_from(["the", " ", "er", "in", "on", "t", "h", "e", "i"]), min_size=1, max_size=12))
-def test_scores_join_text_as_the_folders_own_merges_do(tmp_path_factory, words):
+def test_scores_join_text_as_the_folders_own_merges_do(folders, tmp_path_factory, words):
     from tokenizers import Tokenizer
 
-    folder, size = llama2_folder(tmp_path_factory.mktemp("scores") / "llama2")
+    folder, size = folders.llama2_folder(tmp_path_factory.mktemp("scores") / "llama2")
     text = "".join(words)
     expected = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text, add_special_tokens=False).ids
     assert sentencepiece_ids(read_vocabulary(folder, size), text) == expected
