@@ -7,6 +7,7 @@ under a hash of its source and compiler, so it is compiled once, and again only 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -67,7 +68,8 @@ def build(source: Path, out: Path, library: bool = False, compiler: str | None =
             do="choose a folder that can be written",
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
     return out
 
 

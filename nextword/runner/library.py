@@ -28,10 +28,8 @@ from nextword.common.errors import BadInput, Failure
 from nextword.runner.build import built_library
 
 _ERROR_SIZE = 512
-_COUNTS = (
-    "vocab_size context_length embedding_length block_count head_count head_count_kv head_length".split()
-)
-_COUNTS += "bos eos eot pad add_bos".split()
+_SHAPE = ("vocab_size", "context_length", "embedding_length", "block_count", "head_count", "head_count_kv")
+_COUNTS = (*_SHAPE, "head_length", "bos", "eos", "eot", "pad", "add_bos")
 
 
 class Information(ctypes.Structure):
@@ -81,6 +79,7 @@ def load_library(path: Path | None = None) -> ctypes.CDLL:
         "nw_unpack": (None, [number, pointer, wide, pointer]),
         "nw_multiply": (number, [number, pointer, wide, wide, pointer, wide, pointer]),
         "nw_choose": (number, [pointer, wide, real, wide, real, real, real, pointer, wide, real]),
+        "nw_turn": (wide, [pointer, text, text, number, pointer, wide, text, size]),
         "nw_coin": (real, [ctypes.c_uint64, ctypes.c_uint64]),
     }
     for name, (result, arguments) in functions.items():

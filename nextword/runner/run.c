@@ -15,8 +15,8 @@
        9  Unicode        which code points are letters, numbers, spaces (generated)
       10  Tokenizer      text to ids and back: byte-level BPE and SentencePiece
       11  Sampler        one row of scores and a coin become one token
-      12  Library        the same as functions for Python's ctypes; never prints, never exits
-      13  Chat           conversations in the four template families that we know
+      12  Chat           conversations in the four template families that we know
+      13  Library        the same as functions for Python's ctypes; never prints, never exits
       14  Program        the command line
 
    Build:    cc -O3 -o run run.c -lm -lpthread            (any CPU: the kernels are chosen when it starts)
@@ -2627,7 +2627,7 @@ static int32_t choose(const float *logits, int64_t count, const Sampling *how, c
             if (survivors[i].score >= floor) survivors[left_over++] = survivors[i];
         kept = left_over;
     }
-    if (kept < count) qsort(survivors, (size_t)kept, sizeof *survivors, by_id);
+    if (how->top_k || how->top_p < 1) qsort(survivors, (size_t)kept, sizeof *survivors, by_id);
     double total = 0, reached = 0;
     for (int64_t i = 0; i < kept; i++) total += exp((survivors[i].score - best) / how->temperature);
     for (int64_t i = 0; i < kept; i++) {
@@ -2648,7 +2648,88 @@ static double coin_of(uint64_t seed, uint64_t n) {
     return (double)(stir(stir(seed) + (n + 1) * 0x9e3779b97f4a7c15) >> 11) * 0x1p-53;
 }
 
-/* ---- 12 Library --------------------------------------------------------------------------------------------- */
+/* ---- 12 Chat ------------------------------------------------------------------------------------------------ */
+
+/* A GGUF carries its chat template as a Jinja program. We do not run programs from files; we know four families by
+   their marks, and say so when it is another. What a person types is always plain text: it cannot spell a command. */
+typedef enum { CHAT_OURS, CHAT_LLAMA2, CHAT_LLAMA3, CHAT_CHATML } Family;
+
+typedef struct {
+    Family family;
+    int32_t open, close, end;  /* control tokens of this family: header or turn marks, and where an answer ends */
+} Chat;
+
+static bool contains(Bytes text, const char *part) {
+    return text.size && memmem(text.data, text.size, part, strlen(part)) != NULL;
+}
+
+static bool read_chat(const Tokenizer *tok, Chat *chat, Error *error) {
+    const struct { Family family; const char *mark, *also, *open, *close, *end; } families[] = {
+        {CHAT_LLAMA3, "<|start_header_id|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
+        {CHAT_CHATML, "<|im_start|>", "<|im_end|>", "<|im_start|>", "<|im_end|>", "<|im_end|>"},
+        {CHAT_OURS, "<|end|>", "<|assistant|>", "<|user|>", "<|assistant|>", "<|end|>"},
+        {CHAT_LLAMA2, "[INST]", "<<SYS>>", NULL, NULL, NULL},
+    };
+    if (!tok->template.size)
+        return fail(error, "it has no chat template: a base model, or one exported without; use -p instead of --chat");
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        if (!contains(tok->template, families[i].mark) || !contains(tok->template, families[i].also)) continue;
+        *chat = (Chat){families[i].family, -1, -1, tok->eos};
+        if (!families[i].open) return true;
+        chat->open = find_special(tok, families[i].open);
+        chat->close = find_special(tok, families[i].close);
+        chat->end = find_special(tok, families[i].end);
+        if (chat->open >= 0 && chat->close >= 0 && chat->end >= 0) return true;
+        return fail(error, "its chat template uses control tokens that its vocabulary lacks; export it again");
+    }
+    return fail(error, "its chat template is none of the families we know (ours, Llama-2, Llama-3, ChatML); use -p");
+}
+
+static bool say(const Tokenizer *tok, Ids *ids, Error *error, int32_t before, int32_t after, const char *format, ...) {
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (size < 0) return no_memory(error, "so long a text");
+    bool good = (before < 0 || push_id(ids, before)) || no_memory(error, "so long a text");
+    good = good && encode(tok, (Bytes){(uint8_t *)text, (uint64_t)size}, false, ids, error);
+    good = good && ((after < 0 || push_id(ids, after)) || no_memory(error, "so long a text"));
+    free(text);
+    return good;
+}
+
+/* Append a person's turn and the beginning of the answer; the first turn opens the conversation and carries the
+   system's words, if any. The turns before it, closed by `end`, are in ids (and in the pages) already. */
+static bool add_turn(const Tokenizer *tok, const Chat *chat, const char *system, const char *words, bool first,
+                     Ids *ids, Error *error) {
+    bool instructed = first && system;
+    if ((first || chat->family == CHAT_LLAMA2) && tok->bos >= 0 && chat->family != CHAT_CHATML &&
+        !push_id(ids, tok->bos)) return no_memory(error, "so long a text");
+    switch (chat->family) {
+        case CHAT_OURS:
+            return (!instructed || say(tok, ids, error, find_special(tok, "<|system|>"), chat->end, "%s", system)) &&
+                   say(tok, ids, error, chat->open, chat->end, "%s", words) &&
+                   say(tok, ids, error, chat->close, -1, "%s", "");
+        case CHAT_LLAMA2:
+            return instructed ? say(tok, ids, error, -1, -1, "[INST] <<SYS>>\n%s\n<</SYS>>\n\n%s [/INST]", system, words)
+                              : say(tok, ids, error, -1, -1, "[INST] %s [/INST]", words);
+        case CHAT_LLAMA3:
+            return (!instructed || (say(tok, ids, error, chat->open, chat->close, "system") &&
+                                    say(tok, ids, error, -1, chat->end, "\n\n%s", system))) &&
+                   say(tok, ids, error, chat->open, chat->close, "user") &&
+                   say(tok, ids, error, -1, chat->end, "\n\n%s", words) &&
+                   say(tok, ids, error, chat->open, chat->close, "assistant") && say(tok, ids, error, -1, -1, "\n\n");
+        default:
+            return (first || say(tok, ids, error, -1, -1, "\n")) &&
+                   (!instructed || (say(tok, ids, error, chat->open, chat->end, "system\n%s", system) &&
+                                    say(tok, ids, error, -1, -1, "\n"))) &&
+                   say(tok, ids, error, chat->open, chat->end, "user\n%s", words) && say(tok, ids, error, -1, -1, "\n") &&
+                   say(tok, ids, error, chat->open, -1, "assistant\n");
+    }
+}
+
+/* ---- 13 Library --------------------------------------------------------------------------------------------- */
 
 /* What Python calls, and the program below too. Errors come back as text; nothing here prints or exits. A handle is
    for one thread at a time. */
@@ -2810,90 +2891,24 @@ PUBLIC int32_t nw_choose(const float *logits, int64_t count, double temperature,
     return id;
 }
 
+/* The ids of a turn of a chat as the program would append them (system may be NULL). How many; -1 with the reason. */
+PUBLIC int64_t nw_turn(const Engine *e, const char *system, const char *words, int32_t first, int32_t *out,
+                       int64_t capacity, char *error, size_t size) {
+    Error reason = {""};
+    Ids ids = {0};
+    Chat chat;
+    bool good = read_chat(e->tokenizer, &chat, &reason) &&
+                add_turn(e->tokenizer, &chat, system, words, first != 0, &ids, &reason);
+    if (good && ids.count) memcpy(out, ids.id, (size_t)smaller(ids.count, capacity) * sizeof *out);
+    if (!good) snprintf(error, size, "%s", reason.text);
+    int64_t count = good ? ids.count : -1;
+    free(ids.id);
+    return count;
+}
+
 PUBLIC double nw_coin(uint64_t seed, uint64_t n) { return coin_of(seed, n); }
 
-#else
-
-/* ---- 13 Chat ------------------------------------------------------------------------------------------------ */
-
-/* A GGUF carries its chat template as a Jinja program. We do not run programs from files; we know four families by
-   their marks, and say so when it is another. What a person types is always plain text: it cannot spell a command. */
-typedef enum { CHAT_OURS, CHAT_LLAMA2, CHAT_LLAMA3, CHAT_CHATML } Family;
-
-typedef struct {
-    Family family;
-    int32_t open, close, end;  /* control tokens of this family: header or turn marks, and where an answer ends */
-} Chat;
-
-static bool contains(Bytes text, const char *part) {
-    return text.size && memmem(text.data, text.size, part, strlen(part)) != NULL;
-}
-
-static bool read_chat(const Tokenizer *tok, Chat *chat, Error *error) {
-    const struct { Family family; const char *mark, *also, *open, *close, *end; } families[] = {
-        {CHAT_LLAMA3, "<|start_header_id|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
-        {CHAT_CHATML, "<|im_start|>", "<|im_end|>", "<|im_start|>", "<|im_end|>", "<|im_end|>"},
-        {CHAT_OURS, "<|end|>", "<|assistant|>", "<|user|>", "<|assistant|>", "<|end|>"},
-        {CHAT_LLAMA2, "[INST]", "<<SYS>>", NULL, NULL, NULL},
-    };
-    if (!tok->template.size)
-        return fail(error, "it has no chat template: a base model, or one exported without; use -p instead of --chat");
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        if (!contains(tok->template, families[i].mark) || !contains(tok->template, families[i].also)) continue;
-        *chat = (Chat){families[i].family, -1, -1, tok->eos};
-        if (!families[i].open) return true;
-        chat->open = find_special(tok, families[i].open);
-        chat->close = find_special(tok, families[i].close);
-        chat->end = find_special(tok, families[i].end);
-        if (chat->open >= 0 && chat->close >= 0 && chat->end >= 0) return true;
-        return fail(error, "its chat template uses control tokens that its vocabulary lacks; export it again");
-    }
-    return fail(error, "its chat template is none of the families we know (ours, Llama-2, Llama-3, ChatML); use -p");
-}
-
-static bool say(const Tokenizer *tok, Ids *ids, Error *error, int32_t before, int32_t after, const char *format, ...) {
-    char *text = NULL;
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    if (size < 0) return no_memory(error, "so long a text");
-    bool good = (before < 0 || push_id(ids, before)) || no_memory(error, "so long a text");
-    good = good && encode(tok, (Bytes){(uint8_t *)text, (uint64_t)size}, false, ids, error);
-    good = good && ((after < 0 || push_id(ids, after)) || no_memory(error, "so long a text"));
-    free(text);
-    return good;
-}
-
-/* Append a person's turn and the beginning of the answer; the first turn opens the conversation and carries the
-   system's words, if any. The turns before it, closed by `end`, are in ids (and in the pages) already. */
-static bool add_turn(const Tokenizer *tok, const Chat *chat, const char *system, const char *words, bool first,
-                     Ids *ids, Error *error) {
-    bool instructed = first && system;
-    if ((first || chat->family == CHAT_LLAMA2) && tok->bos >= 0 && chat->family != CHAT_CHATML &&
-        !push_id(ids, tok->bos)) return no_memory(error, "so long a text");
-    switch (chat->family) {
-        case CHAT_OURS:
-            return (!instructed || say(tok, ids, error, find_special(tok, "<|system|>"), chat->end, "%s", system)) &&
-                   say(tok, ids, error, chat->open, chat->end, "%s", words) &&
-                   say(tok, ids, error, chat->close, -1, "%s", "");
-        case CHAT_LLAMA2:
-            return instructed ? say(tok, ids, error, -1, -1, "[INST] <<SYS>>\n%s\n<</SYS>>\n\n%s [/INST]", system, words)
-                              : say(tok, ids, error, -1, -1, "[INST] %s [/INST]", words);
-        case CHAT_LLAMA3:
-            return (!instructed || (say(tok, ids, error, chat->open, chat->close, "system") &&
-                                    say(tok, ids, error, -1, chat->end, "\n\n%s", system))) &&
-                   say(tok, ids, error, chat->open, chat->close, "user") &&
-                   say(tok, ids, error, -1, chat->end, "\n\n%s", words) &&
-                   say(tok, ids, error, chat->open, chat->close, "assistant") && say(tok, ids, error, -1, -1, "\n\n");
-        default:
-            return (first || say(tok, ids, error, -1, -1, "\n")) &&
-                   (!instructed || (say(tok, ids, error, chat->open, chat->end, "system\n%s", system) &&
-                                    say(tok, ids, error, -1, -1, "\n"))) &&
-                   say(tok, ids, error, chat->open, chat->end, "user\n%s", words) && say(tok, ids, error, -1, -1, "\n") &&
-                   say(tok, ids, error, chat->open, -1, "assistant\n");
-    }
-}
+#else /* !NEXTWORD_LIBRARY */
 
 /* ---- 14 Program --------------------------------------------------------------------------------------------- */
 

@@ -99,6 +99,20 @@ def byte_tokenizer(writer, template=OUR_TEMPLATE):
         writer.add_chat_template(template)
 
 
+def sentencepiece_tokenizer(writer, words=(), template="{{ '[INST] <<SYS>>' }}"):
+    """<unk> <s> </s>, 256 bytes, then words with scores that fall in their order."""
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *words]
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * 259 + [-float(n) for n in range(len(words))])
+    writer.add_token_types([2, 3, 3] + [6] * 256 + [1] * len(words))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    if template:
+        writer.add_chat_template(template)
+
+
 def write_gguf(path, shape=None, kind=Type.F32, seed=0, tokenizer=byte_tokenizer, change=None):
     """A random model; returns its weights as floats by name. `change(writer)` may add or spoil keys."""
     shape = shape or Shape()
@@ -183,6 +197,7 @@ class Tools:
     SPECIALS = SPECIALS
     write_gguf = staticmethod(write_gguf)
     byte_tokenizer = staticmethod(byte_tokenizer)
+    sentencepiece_tokenizer = staticmethod(sentencepiece_tokenizer)
     random_blocks = staticmethod(random_blocks)
     reference_logits = staticmethod(reference_logits)
     replace = staticmethod(dataclasses.replace)
