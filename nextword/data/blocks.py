@@ -31,6 +31,7 @@ from nextword.data.masking import masked
 from nextword.data.own_text import own_documents
 from nextword.data.quality import Thresholds, poor_quality, repetitive, without_notices
 from nextword.data.repeated import line_hashes, without_repeats
+from nextword.data.words import word_count
 
 Pipeline = Iterator[Document]
 EXCERPT = 600
@@ -73,19 +74,18 @@ class Exclusions(JsonlWriter):  # type: ignore[misc]
     """Where a filter writes what it dropped: one line a document, with the reason and an excerpt."""
 
     def __init__(self, folder: Path, step: str) -> None:
-        super().__init__(str(folder), f"{step}/${{rank}}.jsonl", compression=None, adapter=_exclusion)
+        super().__init__(str(folder), f"{step}/${{rank}}.jsonl", compression=None)
 
-
-def _exclusion(_: Any, document: Document) -> dict[str, Any]:
-    facts = document.metadata
-    text = document.text
-    return {
-        "url": facts["url"],
-        "reason": facts.get("filter_reason", ""),
-        "bytes": facts.get("removed_bytes") or len(text.encode("utf-8", "replace")) or facts["bytes"],
-        "excerpt": text[:EXCERPT],
-        "cluster": facts.get("minhash_cluster_id", -1),
-    }
+    def _default_adapter(self, document: Document) -> dict[str, Any]:
+        facts = document.metadata
+        text = document.text
+        return {
+            "url": facts["url"],
+            "reason": facts.get("filter_reason", ""),
+            "bytes": facts.get("removed_bytes") or len(text.encode("utf-8", "replace")) or facts["bytes"],
+            "excerpt": text[:EXCERPT],
+            "cluster": facts.get("minhash_cluster_id", -1),
+        }
 
 
 class ExtractText(BaseFilter):  # type: ignore[misc]
@@ -303,9 +303,7 @@ class RepeatedLineFilter(BaseFilter):  # type: ignore[misc]
 
     def filter(self, doc: Document) -> bool | tuple[bool, str]:
         """Whether enough is left."""
-        return len(doc.text.split()) >= self.least_words or len(doc.text) >= 10 * self.least_words or (
-            False, "nothing new left"
-        )  # fmt: skip
+        return word_count(doc.text) >= self.least_words or (False, "nothing new left")
 
 
 class Masking(PipelineStep):  # type: ignore[misc]
@@ -326,7 +324,7 @@ class DocumentWriter(JsonlWriter):  # type: ignore[misc]
     """Writes `Document` records of this house, train and heldout apart, a file a task."""
 
     def __init__(self, folder: Path, heldout_percent: float) -> None:
-        super().__init__(str(folder), "${split}/${rank}.jsonl", compression=None, adapter=_record)
+        super().__init__(str(folder), "${split}/${rank}.jsonl", compression=None)
         self.heldout_percent = heldout_percent
 
     def write(self, document: Document, rank: int = 0, **kwargs: Any) -> None:
@@ -334,20 +332,19 @@ class DocumentWriter(JsonlWriter):  # type: ignore[misc]
         is_out = is_held_out(document.id, self.heldout_percent)
         super().write(document, rank, split="heldout" if is_out else "train", **kwargs)
 
-
-def _record(_: Any, document: Document) -> dict[str, Any]:
-    facts = document.metadata
-    meta = {**(facts.get("page") or {}), "page_bytes": facts["bytes"]}
-    if "encoding" in facts:
-        meta["encoding"] = facts["encoding"]
-    if facts.get("minhash_cluster_id", -1) >= 0:
-        meta["cluster"] = facts["minhash_cluster_id"]
-    return {
-        "id": document.id,
-        "text": document.text,
-        "url": facts["url"],
-        "fetched": facts.get("fetched", ""),
-        "lang": facts["lang"],
-        "sha256": digest(document.text),
-        "meta": meta,
-    }
+    def _default_adapter(self, document: Document) -> dict[str, Any]:
+        facts = document.metadata
+        meta = {**(facts.get("page") or {}), "page_bytes": facts["bytes"]}
+        if "encoding" in facts:
+            meta["encoding"] = facts["encoding"]
+        if facts.get("minhash_cluster_id", -1) >= 0:
+            meta["cluster"] = facts["minhash_cluster_id"]
+        return {
+            "id": document.id,
+            "text": document.text,
+            "url": facts["url"],
+            "fetched": facts.get("fetched", ""),
+            "lang": facts["lang"],
+            "sha256": digest(document.text),
+            "meta": meta,
+        }

@@ -49,6 +49,7 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # text has none or next to none; ESC is ISO-2022's
 GUESS_BYTES = 16_384
 MOST_DAMAGE = 1 / 1000
 
@@ -79,7 +80,8 @@ def _meta_label(body: bytes) -> str:
 
 def _strictly(body: bytes, name: str) -> tuple[str, str] | None:
     try:
-        return body.decode(name), name
+        text, plain = body.decode(name), codecs.lookup(name).name
+        return (text, plain) if len(CONTROL.findall(text[:4096])) <= 0.02 * min(len(text), 4096) else None
     except (UnicodeDecodeError, LookupError, ValueError):
         return None
 

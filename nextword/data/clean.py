@@ -95,16 +95,14 @@ def _run(
     settings: CleanSettings, crawl: Path, work: Path, tasks: int, slices: int, shown: Progress
 ) -> Totals:
     from nextword.data.clean_stages import stages
-    from nextword.data.pipeline import add, run_stage
+    from nextword.data.pipeline import add, processes, run_stage
 
     totals: Totals = {}
-    workers = settings.workers or os.cpu_count() or 1
-    for number, stage in enumerate(stages(settings, crawl, work, tasks, slices)):
-        shown.advance(0, facts=stage.name)
-        add(
-            totals,
-            run_stage(stage, workers if stage.tasks == tasks else 1, None if number else shown.advance),
-        )
+    workers = min(settings.workers or os.cpu_count() or 1, tasks)
+    with processes(workers) as pool:
+        for number, stage in enumerate(stages(settings, crawl, work, tasks, slices)):
+            shown.advance(0, facts=stage.name)
+            add(totals, run_stage(stage, pool, None if number else shown.advance))
     return totals
 
 

@@ -1,4 +1,4 @@
-"""The report of a cleaning, as one HTML page that opens anywhere (common/page.py: no script, nothing fetched).
+"""The report of a cleaning: one HTML page that opens anywhere (common/page.py: no script, nothing fetched).
 
 It shows what came in, what each step took and why, with the words of what was taken. Those words come from
 untrusted pages: every one of them goes through `escape`. Headings are in English and Korean.
@@ -96,18 +96,21 @@ def _rows(rows: list[Row], whole: int) -> str:
             f'<td><div class="bar" style="width:{width:.1f}%;background:var(--{colour})"></div></td></tr>'
         )
 
-    head = '<th></th><th class="number">documents</th><th class="number">text</th><th style="width:40%"></th>'
-    return (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(row(*each) for each in rows)}</tbody></table>"
+    names = (
+        '<th class="number">documents</th>',
+        '<th class="number">text</th>',
+        '<th style="width:40%"></th>',
     )
+    body = "".join(row(*each) for each in rows)
+    return f"<table><thead><tr><th></th>{''.join(names)}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _removed(summary: CleanSummary, examples: list[dict[str, Any]]) -> str:
     if not summary.repeated_bytes:
         return ""
     said = (
-        f"{summary.repeated_lines:,} lines, {size(summary.repeated_bytes)}, had come before and were taken out "
-        "of pages that stay. The first place keeps them."
+        f"{summary.repeated_lines:,} lines, {size(summary.repeated_bytes)}, had come before and were "
+        "taken out of pages that stay. The first place keeps them."
     )
     shown = _folded("Some of them", "".join(map(_example, examples)))
     return section("Repeated lines and paragraphs · 반복된 줄과 문단", paragraph(said), shown)
@@ -166,9 +169,7 @@ def size(count: int) -> str:
     """
     if count < 1000:
         return f"{count} B"
-    amount = float(count)
-    for unit in ("kB", "MB", "GB", "TB"):
-        amount /= 1000
-        if amount < 999.95:
-            break
-    return f"{amount:,.1f} {unit}"
+    amount, units = count / 1000, ["kB", "MB", "GB", "TB"]
+    while amount >= 999.95 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:,.1f} {units[0]}"

@@ -35,26 +35,35 @@ class Stage:
     tasks: int
 
 
-def run_stage(stage: Stage, workers: int = 1, tick: Callable[[float], None] | None = None) -> Totals:
+@contextlib.contextmanager
+def processes(workers: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Worker processes for run_stage; None, which means this very process, when one is enough."""
+    if workers <= 1:
+        yield None
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quiet_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def run_stage(
+    stage: Stage, pool: ProcessPoolExecutor | None = None, tick: Callable[[float], None] | None = None
+) -> Totals:
     """Run all tasks of a stage; `tick` hears of each document that comes out of the first step.
 
-    With several workers `tick` hears of a task's documents when the task ends. Errors come through as they
-    are.
+    In a pool it hears of a task's documents when the task ends. Errors come through as they are.
     """
     totals: Totals = {}
-    if min(workers, stage.tasks) <= 1:
+    if pool is None or stage.tasks == 1:
         for rank in range(stage.tasks):
             add(totals, _run_task(stage, rank, tick))
         return totals
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quiet_worker) as pool:
-        try:
-            for counted, seen in pool.map(_run_counted, [stage] * stage.tasks, range(stage.tasks)):
-                add(totals, counted)
-                if tick:
-                    tick(seen)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for counted, seen in pool.map(_run_counted, [stage] * stage.tasks, range(stage.tasks)):
+        add(totals, counted)
+        if tick:
+            tick(seen)
     return totals
 
 
@@ -67,7 +76,7 @@ def _run_task(stage: Stage, rank: int, tick: Callable[[float], None] | None) -> 
     with contextlib.redirect_stderr(io.StringIO()):  # tqdm bars of blocks that have no switch for them
         for number, step in enumerate(steps):
             data = step(data, rank, stage.tasks)
-            if number == 0 and tick:
+            if number == 0 and tick and data is not None:
                 data = _ticking(data, tick)
         if data is not None:
             deque(data, maxlen=0)

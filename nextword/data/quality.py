@@ -31,11 +31,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextword.data.words import Hashes, distinct, shingles, word_hashes, words
+from nextword.data.words import Hashes, distinct, shingles, word_count, word_hashes, words
 
 STOP_WORDS = frozenset(("the", "be", "to", "of", "and", "that", "have", "with"))
 BULLETS = ("•", "-", "*", "‣", "◦", "·", "–")
-HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 HAS_LETTER = re.compile(r"[^\W\d_]")
 SAMPLE = 4_000
 """Words from the middle of the page that the shares are taken of."""
@@ -76,7 +76,7 @@ def without_notices(text: str) -> str:
 def poor_quality(text: str, lang: str, limits: Thresholds) -> str:
     """Why a page is not worth reading, in a few words; "" when it is."""
     spaced = text.split()
-    count = len(spaced) + len(HAN.findall(text)) if lang in ("zh", "ja") else len(spaced)
+    count = word_count(text)
     if count < limits.least_words:
         return "too few words"
     if count > limits.most_words:
@@ -109,7 +109,7 @@ def _odd_lines(lines: list[str], limits: Thresholds) -> str:
         return "nearly all bullets"
     if sum(line.endswith(ELLIPSES) for line in lines) > limits.most_ellipses * len(lines):
         return "lines cut off by ..."
-    if sum(len(line) < 30 for line in lines) > limits.most_short_lines * len(lines) and len(lines) > 20:
+    if sum(map(_is_short, lines)) > limits.most_short_lines * len(lines) and len(lines) > 20:
         return "nearly all short lines"
     return ""
 
@@ -132,6 +132,11 @@ def repetitive(text: str, limits: Thresholds) -> str:
         if 1 - len(distinct(grams)) / len(grams) > most:
             return f"{n}-word phrases repeated"
     return ""
+
+
+def _is_short(line: str) -> bool:
+    """Under 30 Latin letters, of which a Han character or a Hangul syllable says about three."""
+    return len(line) < 30 and len(line) + 2 * len(WIDE.findall(line)) < 30
 
 
 def _most_common(hashes: Hashes) -> int:

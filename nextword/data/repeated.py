@@ -68,10 +68,10 @@ def without_repeats(text: str, repeats: npt.NDArray[np.uint32], remove: bool = T
     gone: set[int] = set()
     longest = ""
     for start, end in _stretches(seen) if remove else []:
-        end -= _spared_heading(lines, start, end)
+        is_menu = start == keyed[0][0]
+        start, end = _widened(lines, seen, start, end - _spared_heading(lines, start, end))
         size = sum(len(lines[at].strip()) for at in range(start, end))
         is_whole = _is_blank(lines, start - 1) and _is_blank(lines, end)
-        is_menu = start == keyed[0][0]
         if size >= LONG or (is_whole and size >= (MENU if is_menu else SHORT)):
             gone.update(range(start, end))
             longest = max(longest, "\n".join(lines[start:end]), key=len)
@@ -110,6 +110,17 @@ def _stretches(seen: list[bool | None]) -> list[tuple[int, int]]:
             found.append((start, last + 1))
             start = -1
     return found
+
+
+def _widened(lines: list[str], seen: list[bool | None], start: int, end: int) -> tuple[int, int]:
+    """The stretch with the rulers and brackets around it, if with them it is whole paragraphs."""
+    above, below = start, end
+    while above > 0 and seen[above - 1] is None and not _is_blank(lines, above - 1):
+        above -= 1
+    while below < len(lines) and seen[below] is None and not _is_blank(lines, below):
+        below += 1
+    is_whole = start < end and _is_blank(lines, above - 1) and _is_blank(lines, below)
+    return (above, below) if is_whole else (start, end)
 
 
 def _spared_heading(lines: list[str], start: int, end: int) -> int:

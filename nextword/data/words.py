@@ -37,6 +37,15 @@ def words(text: str) -> list[str]:
     return WORD.findall(LONE.sub(r" \g<0> ", lower))
 
 
+def word_count(text: str) -> int:
+    """About how many words: what stands between spaces, and each Han or kana character. Cheaper than `words`.
+
+    >>> word_count("Two files: 두 파일이면 된다."), word_count("两个文件。")
+    (5, 5)
+    """
+    return len(text.split()) + (0 if text.isascii() else len(LONE.findall(text)))
+
+
 @lru_cache(maxsize=HASH_CACHE)
 def _hash(word: str) -> int:
     import xxhash

@@ -1,0 +1,21 @@
+from nextword.data.language import language
+from nextword.data.own_text import ADDRESS, own_documents
+
+
+def test_our_own_pages_are_english_and_korean():
+    documents = list(own_documents())
+    assert {"en", "ko"} <= {document.lang for document in documents}
+
+
+def test_our_korean_pages_really_are_korean():
+    korean = [document for document in own_documents() if document.lang == "ko"]
+    assert all(language(document.text) == "ko" for document in korean)
+
+
+def test_our_own_pages_say_where_they_come_from():
+    for document in own_documents():
+        assert document.url.startswith(ADDRESS) and document.meta["source"] == "nextword"
+
+
+def test_their_order_is_fixed():
+    assert [document.url for document in own_documents()] == sorted(d.url for d in own_documents())
