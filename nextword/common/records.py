@@ -80,10 +80,10 @@ def open_records(path: Path) -> Iterator[IO[str]]:
     """Open a record file for reading as text, decompressing by its suffix."""
     try:
         if path.suffix == ".zst":
-            import zstandard
+            from nextword.common.zstd_stream import open_zstd
 
-            with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as plain:
-                yield io.TextIOWrapper(plain, encoding="utf-8")
+            with path.open("rb") as raw:
+                yield io.TextIOWrapper(open_zstd(raw), encoding="utf-8")
         elif path.suffix == ".xz":
             with lzma.open(path, "rt", encoding="utf-8") as file:
                 yield file

@@ -13,7 +13,6 @@ left alone: what a link leads to is read where it lies, if that is in the folder
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import lzma
 import tempfile
@@ -27,6 +26,7 @@ from typing import IO, Any, cast
 import zstandard
 
 from nextword.common.errors import BadInput, Corrupt
+from nextword.common.zstd_stream import open_zstd
 from nextword.data.archive import Page
 from nextword.data.extract import SUFFIXES, Extractor
 from nextword.data.links import HTML_TYPES
@@ -203,8 +203,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             with lzma.LZMAFile(raw) as unpacked:
                 yield cast("IO[bytes]", unpacked)
         elif suffix == ".zst":
-            with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream:
-                yield cast("IO[bytes]", io.BufferedReader(stream, PIECE))
+            yield cast("IO[bytes]", open_zstd(raw))
         else:
             yield raw
 

@@ -97,6 +97,6 @@ def _spelling(pattern: str) -> str:
 
 def _seconds(value: str) -> float:
     try:
-        return min(max(float(value), 0.0), 3600.0)
+        return min(max(0.0, float(value)), 3600.0)  # in this order, nan is 0
     except ValueError:
         return 0.0
