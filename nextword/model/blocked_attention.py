@@ -30,7 +30,7 @@ from torch import Tensor
 BLOCK = 128
 """Queries a block: long enough for the products, short enough to skip most of what is above the diagonal."""
 
-KEPT_BYTES = 64 << 20
+KEPT_BYTES = 256 << 20
 """Most bytes of probabilities that a layer may keep for its backward pass."""
 
 

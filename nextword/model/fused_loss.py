@@ -22,8 +22,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK = 4 << 20
-"""Logits computed at a time: 8 MB of bf16, at home in a last-level cache."""
+CHUNK = {"cpu": 4 << 20}
+"""Logits computed at a time on a kind of device: on a CPU 8 MB of bf16, at home in a last-level cache."""
+
+LARGE_CHUNK, FEWEST_ROWS = 256 << 20, 512
+"""... and elsewhere, where products must be large; but never fewer rows: each chunk adds to all of dW."""
 
 IGNORED = -100
 """The target of a position that is not scored (as in transformers and F.cross_entropy)."""
@@ -42,7 +45,7 @@ class _NextTokenLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         W = weight.to(hidden.dtype)
-        rows = max(CHUNK // weight.shape[0], 16)
+        rows = max(CHUNK.get(hidden.device.type, LARGE_CHUNK) // len(weight), FEWEST_ROWS)
         loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
         dhidden = torch.empty_like(hidden)
         dweight = torch.zeros_like(weight, dtype=torch.promote_types(weight.dtype, torch.float32))
