@@ -149,10 +149,9 @@ class PydocServer:
             self._start()
             self._fetcher.seconds = min(self.page_seconds, max(self.until - self.clock(), 1.0))
             answer = self._fetcher(url.replace(ORIGIN, f"http://127.0.0.1:{self._port}", 1))
-        except Unfetched as error:
-            self._stop()
-            raise Unfetched(error.what, where=url) from error
-        except Failure as error:
+            if not answer.body:  # pydoc sends the status before it imports the module
+                raise Failure("the module ended the server that imported it")
+        except (Unfetched, Failure) as error:
             self._stop()
             raise Unfetched(error.what, where=url) from error
         return replace(answer, url=url)
