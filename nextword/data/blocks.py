@@ -30,11 +30,13 @@ from nextword.data.language import language
 from nextword.data.masking import masked
 from nextword.data.own_text import own_documents
 from nextword.data.quality import Thresholds, poor_quality, repetitive, without_notices
-from nextword.data.repeated import line_hashes, without_repeats
+from nextword.data.repeated import line_hashes, new_lines, without_repeats
 from nextword.data.words import word_count
 
 Pipeline = Iterator[Document]
 EXCERPT = 600
+ENOUGH_NEW = 2_000
+"""Letters not seen before that make any page worth keeping, however much stands around them."""
 
 
 class ArchiveReader(BaseReader):  # type: ignore[misc]
@@ -259,6 +261,33 @@ class ExactFilter(PipelineStep):  # type: ignore[misc]
                 yield doc
             elif self.exclusions:
                 doc.metadata["filter_reason"] = "the same text came before"
+                self.exclusions.write(doc, rank)
+        if self.exclusions:
+            self.exclusions.close()
+
+
+class SeenFilter(PipelineStep):  # type: ignore[misc]
+    """Drops documents nearly all of whose lines came before; `only_new` strips the others to new lines."""
+
+    type, name = "🫂 - DEDUP", "seen before"
+
+    def __init__(
+        self, repeats: Path, least_new: float, exclusions: Exclusions | None = None, only_new: bool = False
+    ) -> None:
+        super().__init__()
+        self.repeats, self.least_new, self.exclusions = repeats, least_new, exclusions
+        self.only_new = only_new
+
+    def run(self, data: Pipeline, rank: int = 0, world_size: int = 1) -> Pipeline:
+        """The documents that say something new."""
+        repeats = Repeats(self.repeats, rank)
+        for number, doc in enumerate(data):
+            new, share = new_lines(doc.text, repeats.of(number))
+            if share >= self.least_new or len(new) >= ENOUGH_NEW:
+                doc.text = new if self.only_new else doc.text
+                yield doc
+            elif self.exclusions:
+                doc.metadata["filter_reason"] = f"less than {self.least_new:.0%} of its lines are new"
                 self.exclusions.write(doc, rank)
         if self.exclusions:
             self.exclusions.close()

@@ -6,7 +6,7 @@ Writes train.jsonl.zst and heldout.jsonl.zst (`Document` records), dropped.jsonl
 reason of everything left out), clean.json and report.html. The folder appears whole or not at all: a
 cleaning that is killed is simply run again.
 
-Memory stays flat: pages stream, keys lie on disk, and what is held is bounded by a task (SLICE_BYTES of
+Memory stays flat: pages stream, keys lie on disk, and what is held is bounded by a task (a slice of the
 archive), a part of the keys, and the clusters of near duplicates. This module itself imports nothing
 heavy, so that the command line can show its settings.
 """
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from nextword.data.clean_summary import CleanSummary
     from nextword.data.pipeline import Totals
 
-SLICE_BYTES = 64 << 20
-"""Compressed archive a task: some 400 MB of pages. Fixed: the result must not depend on the machine."""
+SLICE_BYTES = 8 << 20
+"""Compressed archive a task, some 60 MB of pages. Fixed: the result must not depend on the machine."""
+MOST_SLICES = 4
+"""A task reads its whole segment to take its slice, so there are not many to a segment."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def _shares(sizes: list[int]) -> tuple[int, int]:
     """(slices of a segment, tasks): a small crawl is one task, a large one a task a slice."""
     if sum(sizes) <= SLICE_BYTES:
         return 1, 1
-    slices = -(-max(sizes) // SLICE_BYTES)
+    slices = min(MOST_SLICES, -(-max(sizes) // SLICE_BYTES))
     return slices, slices * len(sizes)
 
 

@@ -23,6 +23,7 @@ STEPS = {
         "Gopher (Rae et al. 2021), C4 (Raffel et al. 2020), FineWeb (Penedo et al. 2024)",
     ),
     "exact": ("Exact duplicates · 완전 중복", "pages with the same words as one before"),
+    "seen": ("Seen before · 이미 나온 내용", "copies with small changes: hardly a line of their own"),
     "near": ("Near duplicates · 유사 중복", "MinHash over five-word phrases (Broder 1997)"),
     "lines": ("Nothing new left · 새 내용 없음", "pages whose lines had nearly all come before"),
     "repetition": ("Repetition · 반복", "pages that say one thing again and again (Gopher)"),

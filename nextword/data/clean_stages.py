@@ -2,7 +2,7 @@
 
     read     archive -> text -> language -> quality -> pages/      slow: all others reread pages/
     exact    find documents seen before
-    near     MinHash signatures of those left, bands, clusters
+    near     pages with hardly a line of their own; then MinHash of each page's own lines, bands, clusters
     lines    keys of the lines of those left; find lines seen before
     write    drop, shorten, drop what repeats itself or has nothing left, mask, split
 
@@ -26,6 +26,10 @@ PARTS_A_TASK = 4
 """So a part of the keys is a quarter of what one task wrote, however many tasks there are."""
 
 
+LEAST_NEW = 0.05
+"""A page with a smaller share of lines not seen before is a copy with small changes."""
+
+
 def stages(settings: CleanSettings, crawl: Path, work: Path, tasks: int, slices: int) -> list[Stage]:
     """Every stage of cleaning a crawl; each needs the one before it to be complete."""
     parts = PARTS_A_TASK * tasks
@@ -41,9 +45,17 @@ def stages(settings: CleanSettings, crawl: Path, work: Path, tasks: int, slices:
             blocks.ExactFilter(work / "exact_repeats", dropped("exact") if report else None),
         ]
 
+    def fresh(report: bool = False, only_new: bool = False) -> list[PipelineStep]:
+        seen = dropped("seen") if report else None
+        return [*unique(report), blocks.SeenFilter(work / "first_repeats", LEAST_NEW, seen, only_new)]
+
     def distinct(report: bool = False) -> list[PipelineStep]:
-        near = duplicates.near_filter(work / "removals", dropped("near") if report else None)
-        return [*unique(report), *([near] if settings.near_duplicates else [])]
+        if not settings.near_duplicates:
+            return unique(report)
+        return [
+            *fresh(report),
+            duplicates.near_filter(work / "removals", dropped("near") if report else None),
+        ]
 
     read = [
         blocks.ArchiveReader(crawl, slices, settings.own_text),
@@ -54,7 +66,11 @@ def stages(settings: CleanSettings, crawl: Path, work: Path, tasks: int, slices:
         blocks.ExactKeys(work / "exact", parts),
     ]
     near = [
-        Stage("near duplicates", [*unique(), duplicates.NearSignature(work / "signatures")], tasks),
+        Stage("near duplicates", [*unique(), blocks.LineKeys(work / "first_lines", parts)], tasks),
+        Stage("near duplicates", [blocks.FindRepeats(work / "first_lines", work / "first_repeats")], parts),
+        Stage(
+            "near duplicates", [*fresh(only_new=True), duplicates.NearSignature(work / "signatures")], tasks
+        ),
         Stage(
             "near duplicates",
             [duplicates.bands(work / "signatures", work / "pairs")],

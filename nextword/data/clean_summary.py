@@ -15,7 +15,7 @@ from nextword.common.records import digest, write_records
 if TYPE_CHECKING:
     from nextword.data.pipeline import Totals
 
-STEPS = ("text", "language", "quality", "exact", "near", "lines", "repetition")
+STEPS = ("text", "language", "quality", "exact", "seen", "near", "lines", "repetition")
 """The steps that drop documents, in their order."""
 EXAMPLES = 4
 MOST_SOURCES = 20_000

@@ -2,8 +2,14 @@
 
 datatrove's own LocalPipelineExecutor starts a manager process, re-installs its log sinks on the terminal
 and prints a traceback for every error; a pipeline of a few seconds wants none of it. What a step sees is
-the same: `step(data, rank, world_size)`. So the stages that `clean_stages` builds also run, unchanged, on
-datatrove's local, Slurm and Ray executors (docs/02-collect-and-clean.md shows how; a test holds us to it).
+the same, `step(data, rank, world_size)`, so the stages run unchanged on datatrove's executors (a test does
+it with the local one). On a cluster, with `work` on a file system that all machines see:
+
+    before = None
+    for stage in stages(settings, crawl, work, tasks=512, slices=4):
+        before = SlurmPipelineExecutor(stage.steps, tasks=stage.tasks, depends=before, ...)
+    before.run()
+    gather(work, out, {}, hold_out=True)        # clean_summary.py: joins what the tasks wrote
 """
 
 from __future__ import annotations

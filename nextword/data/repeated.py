@@ -88,6 +88,15 @@ def without_repeats(text: str, repeats: npt.NDArray[np.uint32], remove: bool = T
     )
 
 
+def new_lines(text: str, repeats: npt.NDArray[np.uint32]) -> tuple[str, float]:
+    """The lines that are not in `repeats`, and their share of the letters of all lines (1 if none)."""
+    keyed = _keyed(text.split("\n"))
+    seen = set(repeats.tolist())
+    new = [line for unit, (_, line) in enumerate(keyed) if unit not in seen]
+    whole = sum(len(line) for _, line in keyed)
+    return "\n".join(new), sum(map(len, new)) / whole if whole else 1.0
+
+
 def _seen_flags(
     lines: list[str], keyed: list[tuple[int, str]], repeats: npt.NDArray[np.uint32]
 ) -> list[bool | None]:
