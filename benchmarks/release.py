@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -42,13 +43,16 @@ def own_memory() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
 
 
-class Watching(Progress):
-    """A progress that also looks at the memory after every tensor."""
+class Watching(threading.Thread):
+    """Looks at the memory every few milliseconds, so that what comes and goes within a tensor is seen too."""
 
-    most = 0
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.most, self.ended = 0, threading.Event()
 
-    def advance(self, amount: float = 1, facts: str | None = None, total: float | None = None) -> None:
-        self.most = max(self.most, own_memory())
+    def run(self) -> None:
+        while not self.ended.wait(0.003):
+            self.most = max(self.most, own_memory())
 
 
 def measure(checkpoint: Path, type: str) -> None:
@@ -57,9 +61,13 @@ def measure(checkpoint: Path, type: str) -> None:
 
     before, began = own_memory(), time.perf_counter()
     out = checkpoint.parent / f"{type}.gguf"
-    with Watching(type) as watching:
-        write_parameters(checkpoint, out, type, watching)
+    watching = Watching()
+    watching.start()
+    with Progress(type) as progress:
+        write_parameters(checkpoint, out, type, progress)
     seconds = time.perf_counter() - began
+    watching.ended.set()
+    watching.join()
     print(json.dumps({"seconds": seconds, "bytes": out.stat().st_size, "memory": watching.most - before}))
     out.unlink()
 

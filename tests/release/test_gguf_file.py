@@ -134,21 +134,25 @@ def test_a_full_disk_ends_in_one_line_and_leaves_the_previous_file(folder, tmp_p
 
 
 MEMORY = """
-import json, resource, sys
+import sys, threading
 from pathlib import Path
 from nextword.common.progress import Progress
 from nextword.release.parameters import write_parameters
 import nextword.model.checkpoint
 def anonymous():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon"))
-class Watching(Progress):
-    most = 0
-    def advance(self, *arguments, **named):
-        self.most = max(self.most, anonymous())
-before = anonymous()
-watching = Watching("release")
-write_parameters(Path(sys.argv[1]), Path(sys.argv[2]), "F16", watching)
-print((watching.most - before) * 1024)
+before = most = anonymous()
+ended = threading.Event()
+def watch():
+    global most
+    while not ended.wait(0.003):
+        most = max(most, anonymous())
+watching = threading.Thread(target=watch)
+watching.start()
+write_parameters(Path(sys.argv[1]), Path(sys.argv[2]), "Q8_0", Progress("release"))
+ended.set()
+watching.join()
+print((most - before) * 1024)
 """
 
 
@@ -159,4 +163,4 @@ def test_releasing_takes_the_memory_of_a_few_tensors_not_of_the_model(folders, t
     folder = folders.write_folder(tmp_path / "wide", type(folders.CASES["llama-tied"])(**wide))
     command = [sys.executable, "-c", MEMORY, str(folder), str(tmp_path / "wide.gguf")]
     grown = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert grown < 0.1 * (folder / "model.safetensors").stat().st_size
+    assert grown < 0.25 * (folder / "model.safetensors").stat().st_size

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nextword.common.errors import BadInput, Corrupt
 from nextword.release.sentencepiece import Piece, SentencePieceModel, read_sentencepiece
+from nextword.release.vocabulary import read_vocabulary
 
 
 def varint(value):
@@ -66,3 +67,25 @@ def test_arbitrary_bytes_never_break_the_reader(tmp_path_factory, data):
 def test_a_number_without_an_end_is_refused(tmp_path):
     with pytest.raises(Corrupt, match="more than ten bytes"):
         read_sentencepiece(write(tmp_path, b"\xff" * 30))
+
+
+def test_a_folder_with_only_tokenizer_model_is_read_with_its_own_scores(tmp_path):
+    write(tmp_path, model(PIECES))
+    (tmp_path / "config.json").write_text('{"bos_token_id": 1}')
+    vocabulary = read_vocabulary(tmp_path, 6)
+    assert (vocabulary.model, vocabulary.add_space_prefix) == ("llama", True)
+    assert vocabulary.tokens == ["<unk>", "<s>", "<0x41>", "▁the", "말", "[PAD5]"]
+    assert vocabulary.scores[3:5] == [-1.5, -2.0] and vocabulary.types == [2, 3, 6, 1, 1, 5]
+    assert vocabulary.specials.special_token_ids == {"bos": 1}
+
+
+def test_its_scores_go_before_those_that_merges_would_give(folders, tmp_path):
+    folder, size = folders.llama2_folder(tmp_path / "llama2")
+    vocabulary = read_vocabulary(folder, size)
+    pieces = [
+        (token, -99.0 if type == 1 else 0.0, type)
+        for token, type in zip(vocabulary.tokens, vocabulary.types, strict=True)
+    ]
+    write(folder, model(pieces))
+    scores = read_vocabulary(folder, size).scores
+    assert {score for score, type in zip(scores, vocabulary.types, strict=True) if type == 1} == {-99.0}
