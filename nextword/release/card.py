@@ -245,7 +245,7 @@ def _table(path: Path) -> Mapping[str, Any]:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:,}" if type(value) is int else str(value)
+    return f"{value:,}" if type(value) is int else f"{value:g}" if type(value) is float else str(value)
 
 
 def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
