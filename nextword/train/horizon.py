@@ -59,7 +59,7 @@ class Horizon:
 
     def settled(self, schedule: Schedule) -> Horizon:
         """With the end that the clock has decided."""
-        return replace(self, steps=schedule.steps, decay=schedule.decay, seconds=None)
+        return replace(self, **asdict(schedule), seconds=None)
 
     def marks(self) -> dict[int, int]:
         """Step -> percent, where the prompt is dreamed on before the end."""

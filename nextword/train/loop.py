@@ -103,8 +103,9 @@ class Loop:
         began: float | None = None,
         budget: float | None = None,
         settled: Callable[[Schedule], None] = lambda schedule: None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`look(step, steps)`. began: when the time began to count (a reading of time.perf_counter).
+        """`look(step, steps)`. began: when the time began to count, as the clock says it.
 
         budget: seconds in all, if time decides; `settled` is told the schedule once it has decided.
         """
@@ -113,14 +114,14 @@ class Loop:
         self.processes, self.due, self.write_model, self.look = processes, due, write_model, look
         self.budget, self.settled = budget, settled
         self.step = 0
-        self._began = time.perf_counter() if began is None else began
+        self._clock, self._began = clock, clock() if began is None else began
         self._paces: deque[float] = deque(maxlen=15)
         self._saved_at, self._pause = 0.0, SHORTEST_PAUSE
 
     @property
     def seconds(self) -> float:
         """Time spent on this run, evaluation, samples and saving included, and before an interruption too."""
-        return time.perf_counter() - self._began
+        return self._clock() - self._began
 
     def run(self, progress: Progress) -> None:
         """Train to the end of the schedule. Failure when the loss or the gradient is not a number."""
@@ -154,7 +155,7 @@ class Loop:
 
     def save(self) -> None:
         """Write a checkpoint; the last one of the constant phase outlives the rotation."""
-        begin = time.perf_counter()
+        begin = self._clock()
         facts = {"step": self.step, "seconds": self.seconds, "batches": self.batches.state_dict()}
 
         def write(folder: Path) -> None:
@@ -162,15 +163,15 @@ class Loop:
             self.write_model(folder / "model")
 
         self.checkpoints.save(self.step, write, spare=self.schedule.decay_start)
-        took = self.processes.agree(time.perf_counter() - begin)
+        took = self.processes.agree(self._clock() - begin)
         self._saved_at, self._pause = self.seconds, max(SHORTEST_PAUSE, took / SAVING_SHARE)
 
     def _step(self) -> Moment:
-        begin = time.perf_counter()
+        begin = self._clock()
         self.optimiser.factor = self.schedule.factor(self.step)
         result = self.trainer.step(self.batches.next())
         loss, norm = float(result.loss), float(result.gradient_norm)  # waits for the device
-        took = time.perf_counter() - begin
+        took = self._clock() - begin
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise self._diverged(loss, norm)
         self.step += 1
@@ -188,19 +189,19 @@ class Loop:
 
     def _settle(self) -> None:
         """With a time budget: begin the decay when the time left is the decay's share of the whole."""
-        if self.budget is None or not self.schedule.warmup < self.step <= self.schedule.decay_start:
-            return
-        if len(self._paces) < 3:  # the first may have compiled
+        if self.budget is None or self.step > self.schedule.decay_start or len(self._paces) < 3:
             return
         pace = statistics.median(self._paces)
         left = max(1, int(self.processes.agree((self.budget - self.seconds) / pace)))
         share = self.schedule.decay / self.schedule.steps
         if left <= share * (self.step + left):
-            self.schedule = replace(self.schedule, steps=self.step + left, decay=left)
+            warmup = min(self.schedule.warmup, self.step)
+            self.schedule = Schedule(self.step + left, warmup, decay=left)
             self.budget = None
             if self.step not in self.checkpoints.steps():
                 self.save()
-            self.settled(self.schedule)
+            if self.processes.is_first:
+                self.settled(self.schedule)
         elif self.step == self.schedule.decay_start:  # faster than planned: put the decay off
             steps = self.step + left
             self.schedule = replace(self.schedule, steps=steps, decay=round(share * steps))
