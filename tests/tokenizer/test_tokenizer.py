@@ -68,6 +68,15 @@ def test_ids_agree_on_ten_thousand_random_strings(tokenizer, reference):
     assert tokenizer.encode_batch(strings) == [found.ids for found in reference.encode_batch(strings)]
 
 
+@pytest.mark.slow
+def test_ids_agree_on_every_character_of_unicode(tokenizer, reference):
+    """The two engines bring regex libraries of their own, whose tables of letters and spaces must be one."""
+    characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    for start in range(0, len(characters), 1 << 14):
+        text = "".join(f"a{c}{c}1{c}2 {c}!{c}\n{c}  {c}'{c}" for c in characters[start : start + (1 << 14)])
+        assert tokenizer.encode(text) == reference.encode(text).ids, hex(ord(characters[start]))
+
+
 def test_ids_agree_on_the_texts_it_learned_from(tokenizer, reference, texts):
     assert tokenizer.encode_batch(texts) == [reference.encode(text).ids for text in texts]
 
