@@ -1,7 +1,11 @@
 """Fetching one page: limits hold, retries help only where they can, nothing inside is reached."""
 
 import gzip
+import socket
+import ssl
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -175,3 +179,57 @@ def test_a_private_address_is_refused_at_once_and_never_asked(web, host):
     with pytest.raises(Unfetched, match="--allow-private"):
         fetch(f"http://{host}:{web.port}/")
     assert web.asked == []
+
+
+# TLS: the connection goes to a checked number, the certificate is asked for by name
+
+CERTIFICATE = (
+    Path(__file__).parent / "tls" / "public.example.pem"
+)  # made for these tests, good for nothing else
+
+
+@pytest.fixture
+def secure():
+    """The port of a TLS server that is certified as public.example and answers one request."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        try:
+            plain, _ = listener.accept()
+            with context.wrap_socket(plain, server_side=True) as connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nsecure")
+        except OSError:
+            pass  # a client that does not trust us hangs up; the test ends
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield listener.getsockname()[1]
+    listener.close()
+    thread.join(10)
+
+
+def everywhere(host, port, type):
+    return [(socket.AF_INET, type, 6, "", ("127.0.0.1", port))]
+
+
+HOME = Gate(allow_private=True, resolve=everywhere)
+
+
+def test_a_certificate_is_checked_against_the_name_not_the_number(secure, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    assert Fetcher(HOME, seconds=5, tries=1)(f"https://public.example:{secure}/").body == b"secure"
+
+
+def test_a_certificate_for_another_name_is_refused(secure, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    with pytest.raises(Unfetched, match=r"[Cc]ertificate|CERTIFICATE"):
+        Fetcher(HOME, seconds=5, tries=1)(f"https://other.example:{secure}/")
+
+
+def test_a_certificate_nobody_vouches_for_is_refused(secure, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with pytest.raises(Unfetched, match=r"[Cc]ertificate|CERTIFICATE"):
+        Fetcher(HOME, seconds=5, tries=1)(f"https://public.example:{secure}/")
