@@ -3,9 +3,9 @@
     python benchmarks/runner.py [--rounds 5] [--types Q8_0 Q4_0 F16]
 
 The shapes are those of llama2.c's 110M and 15M models with a vocabulary of 32000; speed does not depend on
-what the weights are. Each round runs both programs once, in turn: a prompt of 512 tokens and 128 tokens one by
-one, each from an empty past, the sampler left out on both sides, two threads for both. llama.cpp is the one
-inside llama-cpp-python, built natively by `make peers`; where it is absent run.c's figures stand alone.
+what the weights are. Each round runs both programs once, in turn: a prompt of 512 tokens and 128 single ones,
+each from an empty past, the sampler left out on both sides, two threads for both. llama.cpp is the one inside
+llama-cpp-python, built natively by `make peers`; where it is absent run.c's figures stand alone.
 """
 
 from __future__ import annotations

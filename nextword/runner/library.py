@@ -15,6 +15,7 @@ handle is for one thread at a time; ctypes lets go of the interpreter meanwhile.
 from __future__ import annotations
 
 import ctypes
+import functools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,7 @@ class Information(ctypes.Structure):
     file_bytes: int
 
 
+@functools.cache
 def load_library(path: Path | None = None) -> ctypes.CDLL:
     """The shared library, its functions' types declared; built first if need be (Missing: no compiler)."""
     library = ctypes.CDLL(str(path or built_library()))
@@ -76,6 +78,7 @@ def load_library(path: Path | None = None) -> ctypes.CDLL:
         "nw_copy_page": (number, [pointer, wide, wide]),
         "nw_read_page": (number, [pointer, wide, pointer]),
         "nw_write_page": (number, [pointer, wide, pointer]),
+        "nw_pieces": (wide, [pointer, text, wide, pointer, wide]),
         "nw_unpack": (None, [number, pointer, wide, pointer]),
         "nw_multiply": (number, [number, pointer, wide, wide, pointer, wide, pointer]),
         "nw_choose": (number, [pointer, wide, real, wide, real, real, real, pointer, wide, real]),

@@ -2442,11 +2442,15 @@ static bool take_symbols(Merging *merging, Ids *ids) {
     return true;
 }
 
+static const uint8_t *piece_end(const Tokenizer *tok, const Scan *scan) {
+    return tok->split == SPLIT_LLAMA3 ? piece_end_llama3(scan) : piece_end_gpt2(scan);
+}
+
 static bool encode_gpt2(Merging *merging, Bytes text, Ids *ids) {
     const Tokenizer *tok = merging->tok;
     Scan scan = {text.data, text.data + text.size, tok->classes};
     while (scan.at < scan.end) {
-        const uint8_t *end = tok->split == SPLIT_LLAMA3 ? piece_end_llama3(&scan) : piece_end_gpt2(&scan);
+        const uint8_t *end = piece_end(tok, &scan);
         Bytes piece = {scan.at, (uint64_t)(end - scan.at)};
         int32_t whole = tok->split == SPLIT_LLAMA3 ? find_word(tok, piece) : -1;  /* Llama-3 asks for that first */
         merging->symbols = 0;
@@ -2860,7 +2864,18 @@ PUBLIC int32_t nw_write_page(Engine *e, int64_t page, const uint8_t *in) {
     return 0;
 }
 
-/* For tests: one row of any format as floats; y = W x by the kernels of NEXTWORD_KERNELS; the sampler; its coin. */
+/* For tests: where the pre-tokenizer cuts (offsets of the ends, how many); one row of any format as floats; y = W x by
+   the kernels of NEXTWORD_KERNELS; the sampler; its coin. */
+PUBLIC int64_t nw_pieces(const Engine *e, const uint8_t *text, int64_t size, int64_t *ends, int64_t capacity) {
+    Scan scan = {text, text + size, e->tokenizer->classes};
+    int64_t count = 0;
+    for (; scan.at < scan.end; count++) {
+        scan.at = piece_end(e->tokenizer, &scan);
+        if (count < capacity) ends[count] = scan.at - text;
+    }
+    return count;
+}
+
 PUBLIC void nw_unpack(int32_t type, const uint8_t *row, int64_t cols, float *out) {
     unpack_floats(type, row, cols, out);
 }
