@@ -146,7 +146,8 @@ def _answer(path: Path, max_bytes: int) -> dict[str, str]:
 def main() -> None:
     """Answer one line of JSON for each line of JSON, until the parent is gone."""
     door = Door()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with contextlib.suppress(ValueError, OSError):  # macOS has the name but not the limit
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     door.say("ready")
     while True:
         asked = json.loads(door.lines.get())
