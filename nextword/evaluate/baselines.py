@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import lzma
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from nextword.evaluate.ngram import ngram_bits_per_byte
@@ -28,7 +29,7 @@ class Baseline:
 
 
 def baselines(train: Shards, heldout: Shards, tokenizer: Tokenizer) -> list[Baseline]:
-    """All baselines, weakest idea first; about ten seconds for 5 MB of training text."""
+    """All baselines, weakest idea first; for 10 MB of training text twenty CPU seconds, nearly all of them xz's."""
     vocabulary = tokenizer.vocab_size
     return [
         Baseline("uniform", uniform(heldout, vocabulary)),
@@ -46,14 +47,13 @@ def uniform(heldout: Shards, vocab_size: int) -> float:
 def primed_xz(train: bytes, heldout: bytes, size: int) -> float:
     """Bits per byte of `heldout` to an xz that has just read `train`.
 
-    Python's lzma takes no preset dictionary, so we compress twice and subtract. The dictionary is made large
-    enough to hold both, else xz would forget the beginning of what it is primed with.
+    Python's lzma takes no preset dictionary, so we compress twice, side by side, and subtract. The dictionary
+    is made large enough to hold both texts, else xz would forget the beginning of what it is primed with.
     """
-    return (
-        8
-        * (_compressed(train + heldout, len(train + heldout)) - _compressed(train, len(train + heldout)))
-        / size
-    )
+    window = len(train) + len(heldout)
+    with ThreadPoolExecutor(2) as pool:
+        before, after = pool.map(lambda text: _compressed(text, window), (train, train + heldout))
+    return 8 * (after - before) / size
 
 
 def text_of(shards: Shards, tokenizer: Tokenizer) -> bytes:
