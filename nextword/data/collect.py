@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ def collect(
 
     A finished folder with the same settings is left as it is. Raises BadInput for a source that is not there,
     not allowed or holds no text, and for a folder that holds another source; Failure when the disk is full or
-    a site stops answering (what came is kept, and the same call goes on). A `progress` given is already open.
+    a site stops answering (what came is kept, and the same call goes on).
     """
     if finished := _finished(out, settings):
         return finished
@@ -130,7 +130,7 @@ def collect(
         (out / SUMMARY).unlink(missing_ok=True)
         for page in archive.so_far():
             summary.add(page)
-        bar = nullcontext(progress) if progress else Progress("collect", unit="pages")
+        bar = progress or Progress("collect", unit="pages")
         with bar as shown, closing(source):
             for page in _bounded(source, lambda: summary.pages < settings.max_pages and clock() < until):
                 if page.body or page.headers or "failure" in page.meta:

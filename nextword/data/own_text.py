@@ -1,8 +1,9 @@
-"""Our own words as training text: the README and the docs, English and Korean.
+"""Our own words as training text: the README, the docs and some conversations, English and Korean.
 
 The default crawl is English. So that a model made by `make demo` has seen Korean at all, and its tokenizer
 has merges for it, our own pages join the crawl. They are read from the checkout, or, in an installed
 wheel, from the copies that the build puts beside this file (`own/`), and they say so in their addresses.
+The conversations (`own/conversations.ko.jsonl`) are in the package itself.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from nextword.common.records import Document
+from nextword.common.records import Document, read_records
 
 ADDRESS = "nextword:///"
 """Where our own documents say they come from."""
 
 
 def own_documents() -> Iterator[Document]:
-    """README and docs, in a fixed order; nothing when neither a checkout nor packaged copies are there."""
+    """Conversations, README and docs, in a fixed order; a wheel without packaged pages has the first only."""
+    yield _conversations(Path(__file__).parent / "own" / "conversations.ko.jsonl")
     root = _root()
     pages = [*root.glob("README*.md"), *root.glob("docs/**/*.md")]
     for path in sorted(pages, key=lambda path: path.relative_to(root).as_posix()):
@@ -26,6 +28,12 @@ def own_documents() -> Iterator[Document]:
         text = path.read_text(encoding="utf-8").strip()
         if text:
             yield Document.of(text, ADDRESS + relative, lang="ko" if is_korean else "en", source="nextword")
+
+
+def _conversations(path: Path) -> Document:
+    """All conversations of a file as one page, a turn a paragraph."""
+    turns = [message["content"] for record in read_records(path) for message in record["messages"]]
+    return Document.of("\n\n".join(turns), ADDRESS + path.name, lang="ko", source="nextword")
 
 
 def _root() -> Path:
