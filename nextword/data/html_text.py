@@ -31,6 +31,10 @@ TEMPLATE = re.compile(
 )
 DEFINITION = re.compile(r"</?dd\b[^>]*>", re.IGNORECASE)
 PLACEHOLDER = re.compile(r"{{[^{}]{0,200}}}")
+PRE = re.compile(r"<pre\b.*?</pre", re.IGNORECASE | re.DOTALL)
+TAB = (
+    "\ue002"  # private use, too: a tab of a `pre`, where resiliparse's own two tabs part the cells of a table
+)
 OPEN, CLOSE = "\ue000", "\ue001"  # private use: mark where a `dd` begins and ends until the text is laid out
 INDENT = "    "
 FURNITURE = (
@@ -57,7 +61,7 @@ def html_text(html: str, whole_page: bool = False) -> str:
         html = TEMPLATE.sub(lambda script: PLACEHOLDER.sub("", script.group(1)), html)
     tree = HTMLTree.parse(_marked(html))
     main_content = not whole_page and any(part in html for part in FURNITURE)
-    return tidy(_laid_out(_extracted(tree, main_content))) if tree.body else ""
+    return tidy(_laid_out(_extracted(tree, main_content))).replace(TAB, "\t") if tree.body else ""
 
 
 def _extracted(tree: HTMLTree, main_content: bool) -> str:
@@ -72,15 +76,23 @@ def _extracted(tree: HTMLTree, main_content: bool) -> str:
 
 
 def _marked(html: str) -> str:
-    """Put the marks inside each `dd`: in the source, because editing resiliparse's tree is quadratic.
+    """Put the marks inside each `dd`, and for the tabs of each `pre`.
 
-    HTML lets the end tag be omitted; where a page does that, its definitions are not indented.
+    In the source, because editing resiliparse's tree is quadratic. HTML lets the end tag be omitted; where
+    a page does that, its definitions are not indented.
     """
-    html = html.replace(OPEN, "").replace(CLOSE, "")
+    for mark in (OPEN, CLOSE, TAB):
+        html = html.replace(mark, "")
+    if "\t\t" in html and "<pre" in html:
+        html = PRE.sub(lambda block: block.group().replace("\t", TAB), html)
     lowered = html.lower() if "<DD" in html else html
     if "<dd" not in lowered or lowered.count("<dd") != lowered.count("</dd>"):
         return html
-    return DEFINITION.sub(lambda tag: tag.group() + OPEN if tag.group()[1] != "/" else CLOSE + "</dd>", html)
+
+    def mark_tag(tag: re.Match[str]) -> str:
+        return CLOSE + "</dd>" if tag.group()[1] == "/" else tag.group() + OPEN
+
+    return DEFINITION.sub(mark_tag, html)
 
 
 def _laid_out(text: str) -> str:

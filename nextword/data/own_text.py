@@ -18,16 +18,18 @@ ADDRESS = "nextword:///"
 
 
 def own_documents() -> Iterator[Document]:
-    """Conversations, README and docs, in a fixed order; a wheel without packaged pages has the first only."""
-    yield _conversations(Path(__file__).parent / "own" / "conversations.ko.jsonl")
+    """All of it, ordered by address; a wheel without packaged pages has the conversations only."""
     root = _root()
-    pages = [*root.glob("README*.md"), *root.glob("docs/**/*.md")]
-    for path in sorted(pages, key=lambda path: path.relative_to(root).as_posix()):
-        relative = path.relative_to(root).as_posix()
-        is_korean = relative.endswith(".ko.md") or relative.startswith("docs/ko/")
-        text = path.read_text(encoding="utf-8").strip()
-        if text:
-            yield Document.of(text, ADDRESS + relative, lang="ko" if is_korean else "en", source="nextword")
+    pages = [_page(root, path) for path in (*root.glob("README*.md"), *root.glob("docs/**/*.md"))]
+    pages.append(_conversations(Path(__file__).parent / "own" / "conversations.ko.jsonl"))
+    yield from sorted((page for page in pages if page.text), key=lambda page: page.url)
+
+
+def _page(root: Path, path: Path) -> Document:
+    relative = path.relative_to(root).as_posix()
+    is_korean = relative.endswith(".ko.md") or relative.startswith("docs/ko/")
+    text = path.read_text(encoding="utf-8").strip()
+    return Document.of(text, ADDRESS + relative, lang="ko" if is_korean else "en", source="nextword")
 
 
 def _conversations(path: Path) -> Document:

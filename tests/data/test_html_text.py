@@ -10,6 +10,11 @@ def test_pre_keeps_its_layout():
     assert "def f(x):\n    if x:\n        return 1\n" in text
 
 
+def test_tabs_of_code_stay_and_tabs_between_cells_go():
+    page = "<table><tr><td>a</td><td>b</td></tr></table><pre>all:\n\tcc x.c\n\t\t./x\n</pre>"
+    assert html_text(page) == "a  b\nall:\n\tcc x.c\n\t\t./x"
+
+
 def test_a_definition_is_indented_under_its_term():
     term, text = "<dt><strong>dumps</strong>(obj)</dt>", "<dd>Serialise <em>obj</em>.<br>Second line.</dd>"
     page = f"<dl>{term}{text}</dl><p>x</p>"
