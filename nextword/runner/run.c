@@ -19,7 +19,8 @@
       13  Library        the same as functions for Python's ctypes; never prints, never exits
       14  Program        the command line
 
-   Build:    cc -O3 -o run run.c -lm -lpthread            (any CPU: the kernels are chosen when it starts)
+   Build:    cc -O3 -o run run.c -lm -lpthread            (any CPU: the kernels are chosen when it starts; it
+             includes itself, so it must be called run.c)
    Library:  cc -O3 -shared -fPIC -DNEXTWORD_LIBRARY -o librun.so run.c -lm -lpthread
    Run:      ./run MODEL.gguf -p "Once upon a time"
 
@@ -58,6 +59,7 @@
 #include <sched.h>
 #endif
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
@@ -1028,7 +1030,8 @@ static void K(normalise)(const float *x, const float *weight, int64_t size, floa
 static void K(look)(const float *q, const void *keys, bool half, int64_t count, int64_t size, float scale,
                     float *out) {
     for (int64_t i = 0; i < count; i++)
-        out[i] = scale * (half ? K(dot_floats)(F16, ROW(keys, i), q, size) : K(dot_floats)(F32, ROW(keys, i), q, size));
+        out[i] = scale * (half ? K(dot_floats)(F16, ROW(keys, i), q, size)
+                               : K(dot_floats)(F32, ROW(keys, i), q, size));
 }
 
 /* out += sum_i p_i v_i, four vectors of the head at a time so that their sums stay in registers. */
@@ -1122,29 +1125,31 @@ static const Kernels K(kernels) = {
 #undef VECTORS
 #else /* !KERNEL_SET: include the half above once for each set this machine's family may have */
 
-#if defined(__clang__)
-#define FOR_TARGET(features) _Pragma(#features)
-#define BEGIN_AVX2 _Pragma("clang attribute push(__attribute__((target(\"avx2,fma,f16c\"))), apply_to=function)")
-#define BEGIN_AVX512 _Pragma("clang attribute push(__attribute__((target(\"avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni\"))), apply_to=function)")
-#define END_TARGET _Pragma("clang attribute pop")
-#else
-#define BEGIN_AVX2 _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma,f16c\")")
-#define BEGIN_AVX512 _Pragma("GCC push_options") \
-    _Pragma("GCC target(\"avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni\")")
-#define END_TARGET _Pragma("GCC pop_options")
-#endif
-
 #if defined(__x86_64__)
-BEGIN_AVX2
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+#endif
 #define KERNEL_SET SET_AVX2
 #include "run.c"
 #undef KERNEL_SET
-END_TARGET
-BEGIN_AVX512
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target( \
+    "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), apply_to = function)
+#else
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+#endif
 #define KERNEL_SET SET_AVX512
 #include "run.c"
 #undef KERNEL_SET
-END_TARGET
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
 #elif defined(__aarch64__)
 #define KERNEL_SET SET_NEON
 #include "run.c"
@@ -1156,7 +1161,9 @@ static const Kernels *choose_kernels(Error *error) {
     const Kernels *have[4] = {&kernels_scalar};
     int count = 1;
 #if defined(__x86_64__)
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    unsigned a, b, c = 0, d;  /* older clang's __builtin_cpu_supports does not know f16c */
+    bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+    bool avx2 = f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (avx2) have[count++] = &kernels_avx2;
     if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -1955,7 +1962,8 @@ static void fill_class(uint8_t *classes, const uint32_t *runs, size_t count, uin
 
 /* One byte for each code point, as the regular expressions of `tokenizers` and `tiktoken` see them. */
 static uint8_t *unicode_classes(void) {
-    static const uint16_t spaces[] = {9, 10, 11, 12, 13, 32, 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000};
+    static const uint16_t spaces[] = {9,    10,     11,     12,     13,     32,     0x85,
+                                      0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000};
     uint8_t *classes = room(CODE_POINTS + 1, 1);
     if (!classes) return NULL;
     fill_class(classes, letter_runs, sizeof letter_runs / sizeof *letter_runs, LETTER);
@@ -2176,7 +2184,8 @@ static bool read_merges(Tokenizer *tok, const Gguf *gguf, Error *error) {
     }
     release(both);
     for (int byte = 0; good && byte < 256; byte++)
-        if (tok->byte_id[byte] < 0) good = fail(error, "its vocabulary has no token for byte %d; export it again", byte);
+        if (tok->byte_id[byte] < 0)
+            good = fail(error, "its vocabulary has no token for byte %d; export it again", byte);
     return good;
 }
 
@@ -2243,7 +2252,8 @@ static bool read_tokenizer(const Gguf *gguf, int64_t vocabulary, Tokenizer *tok,
     if (!tok->sentencepiece && !same(model, LITERAL("gpt2")))
         return fail(error, "tokenizer `%.*s` is not one this program knows (gpt2, llama)", SHOWN(model));
     if (!tokens || tokens->type != ARRAY || tokens->element != STRING || tokens->count != (uint64_t)vocabulary)
-        return fail(error, "its list of tokens does not fit its vocabulary of %" PRId64 "; export it again", vocabulary);
+        return fail(error, "its list of tokens does not fit its vocabulary of %" PRId64 "; export it again",
+                    vocabulary);
     tok->size = (int32_t)vocabulary;
     tok->adds_bos = read_bool(gguf, "tokenizer.ggml.add_bos_token", tok->sentencepiece);
     tok->adds_space = read_bool(gguf, "tokenizer.ggml.add_space_prefix", tok->sentencepiece);
@@ -2305,7 +2315,8 @@ static const uint8_t *spaces_end(const Scan *scan, bool lines) {
     return at < scan->end && last > scan->at ? last : at;
 }
 
-/* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
+/* (?i:'s|'t|'re|'ve|'m|'ll|'d) | [^\r\n\p{L}\p{N}]?\p{L}+ | \p{N}{1,3} | " "?[^\s\p{L}\p{N}]+[\r\n]* |
+   \s*[\r\n]+ | \s+(?!\S) | \s+ */
 static const uint8_t *piece_end_llama3(const Scan *scan) {
     uint32_t point, ignored;
     int64_t length, next_length, short_form;
@@ -2324,7 +2335,7 @@ static const uint8_t *piece_end_llama3(const Scan *scan) {
     return spaces_end(scan, true);
 }
 
-/* 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ */
+/* 's|'t|'re|'ve|'m|'ll|'d | " "?\p{L}+ | " "?\p{N}+ | " "?[^\s\p{L}\p{N}]+ | \s+(?!\S) | \s+ */
 static const uint8_t *piece_end_gpt2(const Scan *scan) {
     uint32_t point, ignored;
     int64_t length, next_length, short_form;
@@ -2542,7 +2553,7 @@ static int32_t find_special(const Tokenizer *tok, const char *name) {
 /* ---- 11 Sampler --------------------------------------------------------------------------------------------- */
 
 /* From scores to one token by the very steps of nextword/engine/sampler.py, in doubles; both are held to the same
-   file of cases: repeat penalty; temperature 0 takes the best; top-k; top-p; min-p; temperature; draw by rising id. */
+   file of cases: repeat penalty; temperature 0 takes the best; top-k; top-p; min-p; temperature; draw by id. */
 enum { REPEAT_WINDOW = 64 };
 
 typedef struct {
@@ -2675,7 +2686,7 @@ static bool read_chat(const Tokenizer *tok, Chat *chat, Error *error) {
         {CHAT_LLAMA2, "[INST]", "<<SYS>>", NULL, NULL, NULL},
     };
     if (!tok->template.size)
-        return fail(error, "it has no chat template: a base model, or one exported without; use -p instead of --chat");
+        return fail(error, "it has no chat template: a base model, or exported without; use -p instead of --chat");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         if (!contains(tok->template, families[i].mark) || !contains(tok->template, families[i].also)) continue;
         *chat = (Chat){families[i].family, -1, -1, tok->eos};
@@ -2689,7 +2700,9 @@ static bool read_chat(const Tokenizer *tok, Chat *chat, Error *error) {
     return fail(error, "its chat template is none of the families we know (ours, Llama-2, Llama-3, ChatML); use -p");
 }
 
-static bool say(const Tokenizer *tok, Ids *ids, Error *error, int32_t before, int32_t after, const char *format, ...) {
+/* Append plain text, made by format, between two control tokens; -1 is none. */
+__attribute__((format(printf, 6, 7))) static bool say(const Tokenizer *tok, Ids *ids, Error *error, int32_t before,
+                                                      int32_t after, const char *format, ...) {
     char *text = NULL;
     va_list arguments;
     va_start(arguments, format);
@@ -2716,8 +2729,8 @@ static bool add_turn(const Tokenizer *tok, const Chat *chat, const char *system,
                    say(tok, ids, error, chat->open, chat->end, "%s", words) &&
                    say(tok, ids, error, chat->close, -1, "%s", "");
         case CHAT_LLAMA2:
-            return instructed ? say(tok, ids, error, -1, -1, "[INST] <<SYS>>\n%s\n<</SYS>>\n\n%s [/INST]", system, words)
-                              : say(tok, ids, error, -1, -1, "[INST] %s [/INST]", words);
+            if (!instructed) return say(tok, ids, error, -1, -1, "[INST] %s [/INST]", words);
+            return say(tok, ids, error, -1, -1, "[INST] <<SYS>>\n%s\n<</SYS>>\n\n%s [/INST]", system, words);
         case CHAT_LLAMA3:
             return (!instructed || (say(tok, ids, error, chat->open, chat->close, "system") &&
                                     say(tok, ids, error, -1, chat->end, "\n\n%s", system))) &&
@@ -2728,8 +2741,8 @@ static bool add_turn(const Tokenizer *tok, const Chat *chat, const char *system,
             return (first || say(tok, ids, error, -1, -1, "\n")) &&
                    (!instructed || (say(tok, ids, error, chat->open, chat->end, "system\n%s", system) &&
                                     say(tok, ids, error, -1, -1, "\n"))) &&
-                   say(tok, ids, error, chat->open, chat->end, "user\n%s", words) && say(tok, ids, error, -1, -1, "\n") &&
-                   say(tok, ids, error, chat->open, -1, "assistant\n");
+                   say(tok, ids, error, chat->open, chat->end, "user\n%s", words) &&
+                   say(tok, ids, error, -1, -1, "\n") && say(tok, ids, error, chat->open, -1, "assistant\n");
     }
 }
 
@@ -2760,7 +2773,8 @@ PUBLIC void nw_close(Engine *e) {
 }
 
 /* Everything an engine is made of, over a file already in memory. */
-static bool build_engine(Engine *e, Bytes file, int64_t pages, int64_t page_size, int threads, bool half, Error *error) {
+static bool build_engine(Engine *e, Bytes file, int64_t pages, int64_t page_size, int threads, bool half,
+                         Error *error) {
     threads = threads > 0 ? (int)smaller(threads, 256) : usable_cores();
     if (pages < 1 || page_size < 1 || pages > INT32_MAX || page_size > 1 << 20)
         return fail(error, "%" PRId64 " pages of %" PRId64 " positions; both must be at least 1", pages, page_size);
@@ -2864,8 +2878,8 @@ PUBLIC int32_t nw_write_page(Engine *e, int64_t page, const uint8_t *in) {
     return 0;
 }
 
-/* For tests: where the pre-tokenizer cuts (offsets of the ends, how many); one row of any format as floats; y = W x by
-   the kernels of NEXTWORD_KERNELS; the sampler; its coin. */
+/* For tests: where the pre-tokenizer cuts (offsets of the ends, how many); one row of any format as floats; y = W x
+   by the kernels of NEXTWORD_KERNELS; the sampler; its coin. */
 PUBLIC int64_t nw_pieces(const Engine *e, const uint8_t *text, int64_t size, int64_t *ends, int64_t capacity) {
     Scan scan = {text, text + size, e->tokenizer->classes};
     int64_t count = 0;
@@ -2966,6 +2980,10 @@ static _Noreturn void stop(const char *where, const Error *error) {
     exit(2);
 }
 
+static void must(bool good, const char *where, const Error *error) {
+    if (!good) stop(where, error);
+}
+
 static bool parse_number(const char *name, const char *text, double low, double high, double *out, Error *error) {
     char *end = NULL;
     errno = 0;
@@ -2979,8 +2997,8 @@ static bool parse_integer(const char *name, const char *text, int64_t low, int64
     errno = 0;
     *out = text ? strtoll(text, &end, 10) : 0;
     if (text && end != text && !*end && !errno && *out >= low && *out <= high) return true;
-    return fail(error, "%s wants an integer from %" PRId64 " to %" PRId64 ", got `%.40s`; see --help", name, low, high,
-                text ? text : "");
+    return fail(error, "%s wants an integer from %" PRId64 " to %" PRId64 ", got `%.40s`; see --help", name, low,
+                high, text ? text : "");
 }
 
 static bool parse_option(Options *o, const char *name, const char *value, bool *took, Error *error) {
@@ -3023,7 +3041,8 @@ static bool parse_options(int count, char **words, Options *o, Error *error) {
     for (int i = 1; i < count; i++) {
         bool took;
         if (words[i][0] != '-') {
-            if (o->file) return fail(error, "two files (%.40s, %.40s); quote the prompt: -p \"...\"", o->file, words[i]);
+            if (o->file)
+                return fail(error, "two files (%.40s, %.40s); quote the prompt: -p \"...\"", o->file, words[i]);
             o->file = words[i];
         } else if (!parse_option(o, words[i], i + 1 < count ? words[i + 1] : NULL, &took, error)) {
             return false;
@@ -3057,7 +3076,8 @@ static void open_sequence(Sequence *sequence, Engine *engine, const Options *opt
     sequence->table = room((uint64_t)engine->pool.pages, 4);
     sequence->logits = room((uint64_t)engine->model.shape.V, 4);
     sequence->choices = room((uint64_t)engine->model.shape.V, sizeof(Choice));
-    if (!sequence->table || !sequence->logits || !sequence->choices) no_memory(&error, "the scores"), stop(NULL, &error);
+    bool good = sequence->table && sequence->logits && sequence->choices;
+    must(good || no_memory(&error, "the scores"), NULL, &error);
     for (int64_t i = 0; i < engine->pool.pages; i++) sequence->table[i] = (int32_t)i;
     sequence->capacity = smaller(sequence->capacity, engine->model.shape.context);
     if (options->context) sequence->capacity = smaller(sequence->capacity, options->context);
@@ -3071,14 +3091,16 @@ static void close_sequence(Sequence *sequence) {
 }
 
 /* Run tokens at positions from `start` on, with the scores of each (all) or of the last. */
-static void run_tokens(Sequence *sequence, const int32_t *tokens, int64_t start, int64_t count, bool all, float *logits) {
+static void run_tokens(Sequence *sequence, const int32_t *tokens, int64_t start, int64_t count, bool all,
+                       float *logits) {
     Error error = {""};
     int32_t *positions = room((uint64_t)count, 4), *sequences = room((uint64_t)count, 4);
     uint8_t *wanted = room((uint64_t)count, 1);
-    if (!positions || !sequences || !wanted) no_memory(&error, "so long a text"), stop(NULL, &error);
+    must((positions && sequences && wanted) || no_memory(&error, "so long a text"), NULL, &error);
     for (int64_t i = 0; i < count; i++) positions[i] = (int32_t)(start + i), wanted[i] = all || i == count - 1;
-    Batch batch = {tokens, positions, sequences, sequence->table, wanted, count, sequence->engine->pool.pages, logits};
-    if (!decode(sequence->engine, &batch, 1, &error)) stop(sequence->options->file, &error);
+    Batch batch = {tokens, positions, sequences, sequence->table, wanted, count, sequence->engine->pool.pages,
+                   logits};
+    must(decode(sequence->engine, &batch, 1, &error), sequence->options->file, &error);
     release(positions);
     release(sequences);
     release(wanted);
@@ -3086,13 +3108,14 @@ static void run_tokens(Sequence *sequence, const int32_t *tokens, int64_t start,
 
 static int32_t draw_next(Sequence *sequence) {
     Error error = {""};
+    const Options *o = sequence->options;
     const Ids *ids = &sequence->ids;
-    run_tokens(sequence, ids->id + sequence->done, sequence->done, ids->count - sequence->done, false, sequence->logits);
+    int64_t done = sequence->done, V = sequence->engine->model.shape.V;
+    run_tokens(sequence, ids->id + done, done, ids->count - done, false, sequence->logits);
     sequence->done = ids->count;
-    double coin = coin_of(sequence->options->seed, (uint64_t)sequence->drawn++);
-    int32_t id = choose(sequence->logits, sequence->engine->model.shape.V, &sequence->options->how, ids->id, ids->count,
-                        coin, sequence->choices);
-    if (id < 0) explain(&error, "the model's scores are not numbers; check its weights"), stop(sequence->options->file, &error);
+    double coin = coin_of(o->seed, (uint64_t)sequence->drawn++);
+    int32_t id = choose(sequence->logits, V, &o->how, ids->id, ids->count, coin, sequence->choices);
+    must(id >= 0 || fail(&error, "the model's scores are not numbers; check its weights"), o->file, &error);
     return id;
 }
 
@@ -3133,7 +3156,7 @@ static void continue_text(Sequence *sequence, int64_t limit, int32_t end) {
     Error error = {""};
     for (int64_t i = 0; i < limit && sequence->ids.count < sequence->capacity; i++) {
         int32_t id = draw_next(sequence);
-        if (!push_id(&sequence->ids, id)) no_memory(&error, "so long a text"), stop(NULL, &error);
+        must(push_id(&sequence->ids, id) || no_memory(&error, "so long a text"), NULL, &error);
         if (id == end || id == tok->eos || id == tok->eot) break;
         print_bytes(&printer, token_text(tok, id), false);
     }
@@ -3144,8 +3167,9 @@ static void continue_text(Sequence *sequence, int64_t limit, int32_t end) {
 static void need_room(const Sequence *sequence) {
     Error error;
     if (sequence->ids.count < sequence->capacity) return;
-    explain(&error, "%" PRId64 " tokens do not fit the context of %" PRId64 "; shorten the text or raise --context (the model "
-         "knows %" PRId64 ")", sequence->ids.count, sequence->capacity, sequence->engine->model.shape.context);
+    explain(&error, "%" PRId64 " tokens do not fit the context of %" PRId64 "; shorten the text or raise --context "
+            "(the model knows %" PRId64 ")", sequence->ids.count, sequence->capacity,
+            sequence->engine->model.shape.context);
     stop(sequence->options->file, &error);
 }
 
@@ -3159,7 +3183,7 @@ static void run_prompt(Sequence *sequence) {
     const Tokenizer *tok = sequence->engine->tokenizer;
     Error error = {""};
     begin(sequence);
-    if (!encode(tok, bytes_of(o->prompt), o->special, &sequence->ids, &error)) stop(NULL, &error);
+    must(encode(tok, bytes_of(o->prompt), o->special, &sequence->ids, &error), NULL, &error);
     if (!sequence->ids.count) push_id(&sequence->ids, larger(tok->bos, 0));
     need_room(sequence);
     Printer printer = {.terminal = isatty(1)};
@@ -3172,7 +3196,7 @@ static void run_chat(Sequence *sequence) {
     const Tokenizer *tok = sequence->engine->tokenizer;
     Error error = {""};
     Chat chat;
-    if (!read_chat(tok, &chat, &error)) stop(o->file, &error);
+    must(read_chat(tok, &chat, &error), o->file, &error);
     char *line = NULL;
     size_t room_for_line = 0;
     for (bool first = true; ; first = false) {
@@ -3181,11 +3205,24 @@ static void run_chat(Sequence *sequence) {
         if (size < 0) break;
         if (size && line[size - 1] == '\n') line[--size] = 0;
         if (!first && sequence->ids.id[sequence->ids.count - 1] != chat.end) push_id(&sequence->ids, chat.end);
-        if (!add_turn(tok, &chat, o->system, line, first, &sequence->ids, &error)) stop(NULL, &error);
+        must(add_turn(tok, &chat, o->system, line, first, &sequence->ids, &error), NULL, &error);
         need_room(sequence);
         continue_text(sequence, o->tokens < 0 ? 512 : o->tokens, chat.end);
     }
     free(line);
+}
+
+static bool map_text(const char *path, Bytes *text, Error *error) {
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    if (descriptor < 0) return fail(error, "cannot be read as text (%s)", strerror(errno));
+    void *memory = MAP_FAILED;
+    if (!fstat(descriptor, &status) && S_ISREG(status.st_mode) && status.st_size)
+        memory = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    close(descriptor);
+    if (memory == MAP_FAILED) return fail(error, "cannot be read as text; give a file that is not empty");
+    *text = (Bytes){memory, (uint64_t)status.st_size};
+    return true;
 }
 
 /* -ln p of every token of a text after BOS, in blocks of the context: exp of the mean is the perplexity, its sum in
@@ -3196,19 +3233,12 @@ static void run_perplexity(Sequence *sequence) {
     Error error = {""};
     Bytes text = {NULL, 0};
     Ids *ids = &sequence->ids;
-    int descriptor = open(o->perplexity, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    if (descriptor < 0 || fstat(descriptor, &status) || !S_ISREG(status.st_mode) || !status.st_size)
-        explain(&error, "cannot be read as text (%s)", descriptor < 0 ? strerror(errno) : "empty or not a file"),
-            stop(o->perplexity, &error);
-    void *memory = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    if (memory == MAP_FAILED) explain(&error, "cannot be mapped (%s)", strerror(errno)), stop(o->perplexity, &error);
-    text = (Bytes){memory, (uint64_t)status.st_size};
+    must(map_text(o->perplexity, &text, &error), o->perplexity, &error);
     push_id(ids, larger(e->tokenizer->bos, 0));
-    if (!encode(e->tokenizer, text, false, ids, &error)) stop(NULL, &error);
+    must(encode(e->tokenizer, text, false, ids, &error), NULL, &error);
     int64_t V = e->model.shape.V, scored = 0;
     float *logits = room(PASS, (uint64_t)V * 4);
-    if (!logits) no_memory(&error, "the scores"), stop(NULL, &error);
+    must(logits || no_memory(&error, "the scores"), NULL, &error);
     double total = 0;
     for (int64_t at = 0; at + 1 < ids->count;) {
         int64_t block = scored % sequence->capacity;
@@ -3224,11 +3254,10 @@ static void run_perplexity(Sequence *sequence) {
         at += count;
         scored += count;
     }
-    printf("perplexity %.5f, bits per byte %.6f, %" PRId64 " tokens, %" PRIu64 " bytes\n", exp(total / (double)scored),
-           total / log(2) / (double)text.size, scored, text.size);
+    printf("perplexity %.5f, bits per byte %.6f, %" PRId64 " tokens, %" PRIu64 " bytes\n",
+           exp(total / (double)scored), total / log(2) / (double)text.size, scored, text.size);
     release(logits);
-    munmap(memory, text.size);
-    close(descriptor);
+    munmap((void *)(uintptr_t)text.data, text.size);
 }
 
 static double now(void) {
@@ -3243,7 +3272,7 @@ static void run_bench(Sequence *sequence) {
     int64_t tokens = smaller(sequence->options->tokens < 0 ? 128 : sequence->options->tokens, sequence->capacity);
     int32_t *ids = room((uint64_t)larger(prompt, tokens), 4);
     for (int64_t i = 0; i < larger(prompt, tokens); i++) ids[i] = (int32_t)(stir((uint64_t)i) % (uint64_t)V);
-    run_tokens(sequence, ids, 0, 1, false, sequence->logits);  /* the first touch of the weights is the disk's speed */
+    run_tokens(sequence, ids, 0, 1, false, sequence->logits);  /* the first touch is the disk's speed */
     double start = now();
     run_tokens(sequence, ids, 0, prompt, false, sequence->logits);
     double middle = now();
@@ -3261,12 +3290,12 @@ int main(int count, char **words) {
     Sequence sequence;
     for (int i = 1; i < count; i++)
         if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) return fputs(help, stdout) < 0;
-    if (!parse_options(count, words, &options, &error)) stop(NULL, &error);
+    must(parse_options(count, words, &options, &error), NULL, &error);
     int64_t context = options.context ? options.context : 8192;
     /* the file's own context is not known yet; pages that are never written cost nothing */
     Engine *engine = nw_open(options.file, (context + PAGE_SIZE - 1) / PAGE_SIZE, PAGE_SIZE, (int32_t)options.threads,
                              options.half, error.text, sizeof error.text);
-    if (!engine) stop(options.file, &error);
+    must(engine != NULL, options.file, &error);
     open_sequence(&sequence, engine, &options);
     if (options.bench) run_bench(&sequence);
     else if (options.perplexity) run_perplexity(&sequence);
