@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from nextword.cli.options import verb
-from nextword.common.records import read_documents
 from nextword.tokenizer.tokenise import TokeniseSettings, tokenise
-from nextword.tokenizer.training import TokenizerSettings, train_tokenizer
+from nextword.tokenizer.training import TokenizerSettings, tokenizer_of_clean
 
 
 @verb(TokenizerSettings)
@@ -26,8 +25,7 @@ def run(
     run_folder = out or clean.parent
     tokenizer = keep or run_folder / "tokenizer"
     if keep is None:
-        texts = (document.text for document in read_documents(clean / "train.jsonl.zst"))
-        report = train_tokenizer(settings, texts, tokenizer)
+        report = tokenizer_of_clean(settings, clean, tokenizer)
         rates = ", ".join(f"{lang} {rate:.2f}" for lang, rate in report.bytes_per_token.items())
         print(f"{tokenizer}: {report.vocab_size:,} tokens; bytes per token: {rates}")
     index = tokenise(TokeniseSettings(), clean, tokenizer, run_folder / "tokens")

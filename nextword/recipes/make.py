@@ -129,14 +129,14 @@ class Run:
 
     def _tokenizer(self) -> Any:
         from nextword.tokenizer.tokenise import TokeniseSettings, tokenise
-        from nextword.tokenizer.training import TokenizerSettings, train_tokenizer
+        from nextword.tokenizer.training import TokenizerSettings, tokenizer_of_clean
 
         clean, tokenizer = self.folder / "clean", self.folder / "tokenizer"
-        report = train_tokenizer(
+        report = tokenizer_of_clean(
             TokenizerSettings(vocab_size=self.settings.vocab_size),
-            (document.text for document in read_documents(clean / "train.jsonl.zst")),
+            clean,
             tokenizer,
-            self._progress("tokenizer", "bytes"),
+            self._progress("tokenizer", "characters"),
         )
         index = tokenise(
             TokeniseSettings(), clean, tokenizer, self.folder / "tokens", self._progress("tokenise", "bytes")

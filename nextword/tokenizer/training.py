@@ -22,17 +22,15 @@ helps.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from nextword.common.errors import BadInput
 from nextword.common.files import folder_written_atomically, write_json, write_text
 from nextword.common.progress import Progress
-from nextword.common.records import digest, is_held_out, read_documents, read_records
+from nextword.common.records import digest, is_held_out, read_documents
 from nextword.common.settings import option
 from nextword.tokenizer.engines import PATTERN
 from nextword.tokenizer.special import BOS, CHAT_TEMPLATE, EOS, PAD, SPECIALS
@@ -121,17 +119,9 @@ def train_tokenizer(
 def tokenizer_of_clean(
     settings: TokenizerSettings, clean: Path, out: Path, progress: Progress | None = None
 ) -> TokenizerReport:
-    """The stage: learn from the training split of a `clean` folder and from our own Korean conversations."""
-    documents = read_documents(split_file(clean, "train"))
-    texts = itertools.chain(own_conversations(), (document.text for document in documents))
+    """The stage: learn from the training split of a `clean` folder, which has our own Korean pages in it."""
+    texts = (document.text for document in read_documents(split_file(clean, "train")))
     return train_tokenizer(settings, texts, out, progress)
-
-
-def own_conversations() -> Iterator[str]:
-    """What is said in the Korean conversations that come with the package."""
-    with resources.as_file(resources.files("nextword") / "data" / "own" / "conversations.ko.jsonl") as path:
-        for conversation in read_records(path):
-            yield "\n".join(message["content"] for message in conversation["messages"])
 
 
 def bytes_per_token(tokenizer: Tokenizer, texts: Iterable[str]) -> float:

@@ -12,9 +12,10 @@ import pytest
 from rich.console import Console
 
 from nextword.common.progress import Progress
+from nextword.data.own_text import own_documents
 from nextword.tokenizer.shards import INDEX, Shards, write_shards
 from nextword.tokenizer.tokenizer import Tokenizer
-from nextword.tokenizer.training import TokenizerSettings, own_conversations, train_tokenizer
+from nextword.tokenizer.training import TokenizerSettings, train_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def texts() -> list[str]:
     """English (code and prose) and Korean that come with the repository."""
     code = [path.read_text() for path in sorted((ROOT / "nextword/common").glob("*.py"))]
-    return [part for text in code for part in text.split("\n\n\n")] + list(own_conversations())
+    return [part for text in code for part in text.split("\n\n\n")] + [
+        page.text for page in own_documents() if page.lang == "ko"
+    ]
 
 
 @pytest.fixture(scope="session")
