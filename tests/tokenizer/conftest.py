@@ -24,9 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def texts() -> list[str]:
     """English (code and prose) and Korean that come with the repository."""
     code = [path.read_text() for path in sorted((ROOT / "nextword/common").glob("*.py"))]
-    return [part for text in code for part in text.split("\n\n\n")] + [
-        page.text for page in own_documents() if page.lang == "ko"
-    ]
+    pages = [page.text for page in own_documents() if page.lang == "ko"]
+    korean = [part for page in pages for part in page.split("\n\n") if "<|" not in part]
+    return [part for text in code for part in text.split("\n\n\n")] + korean
 
 
 @pytest.fixture(scope="session")
