@@ -28,18 +28,21 @@ from nextword.common.settings import option
 
 @dataclass(frozen=True)
 class PretrainSettings:
-    """How to pretrain. Either `minutes` or `steps` says how long."""
+    """How to pretrain. Either `minutes` or `steps` says how long.
+
+    Batch and rates are the best of a few short runs (benchmarks/records/2026-11-23-pretrain-tuning.md).
+    """
 
     minutes: float = option(5.0, "time to train for, evaluation and saving included (when steps is 0)")
     steps: int = option(0, "steps to train for; 0 derives them from the minutes and the measured speed")
     depth: int = option(0, "layers; width, heads and the rest follow; 0 derives it from the time")
-    batch: int = option(16, "rows of a step, over all processes together")
+    batch: int = option(8, "rows of a step, over all processes together")
     context: int = option(512, "tokens of a row")
     rows_at_once: int = option(0, "rows a process computes at once, gradients adding up; 0 is all of them")
     within_documents: bool = option(False, "attention does not cross from one document to the next")
     optimiser: str = option("muon", "muon (AdamW for embeddings, head and norms) or adamw")
     matrix_rate: float = option(0.02, "learning rate of hidden matrices (muon)")
-    vector_rate: float = option(0.003, "learning rate of everything else (AdamW)")
+    vector_rate: float = option(0.006, "learning rate of everything else (AdamW)")
     momentum: float = option(0.95, "momentum of muon")
     weight_decay: float = option(0.0, "decoupled weight decay of hidden matrices")
     clip: float = option(1.0, "largest norm of the gradient; 0 does not clip")
@@ -74,6 +77,8 @@ CHOICES = {
     "compile": ("auto", "on", "off"),
     "parallel": ("ddp", "fsdp"),
 }
+
+RESULT = "result.json"
 
 FREE = (
     "minutes",
@@ -136,7 +141,7 @@ def pretrain(
     from nextword.train.distributed import Parallel, joined
 
     began = time.perf_counter()
-    finished = out / "result.json"
+    finished = out / RESULT
     longer = finished.exists() and _asks_for_more(settings, out)
     if finished.exists() and not longer:
         return read_result(finished)
