@@ -18,9 +18,10 @@ run. `speed` lets both sides take a few steps in turn, many times, and takes the
 timed eager and compiled, and the faster of the two counts, its compilation forgiven. A time then is steps x
 median seconds a step. The peer's 20 minutes are so many of its steps; "half" is a run of ours, planned from
 its start (warm-up to decay), whose steps take half as long. It must end at or below the peer's bits per byte.
-Both sides have the same shape, but the peer has its own head, as transformers' default is (0.3 times more
-parameters), and a learning rate that was tuned by short runs (RATE). Both train on the same shards with the
-same number of threads and are scored by the same function, `evaluate.bits_per_byte`, over all documents.
+Both sides have the same shape, but the peer has its own head, as transformers' default is, and so more
+parameters. Its learning rate (RATE) is the better of two in short runs (records, pretrain-tuning). Both train
+on the same shards with the same number of threads and are scored by the same function,
+`evaluate.bits_per_byte`, over all documents.
 """
 
 from __future__ import annotations

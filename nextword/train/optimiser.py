@@ -25,7 +25,7 @@ class OptimiserSettings:
 
     kind: Literal["muon", "adamw"] = option("muon", "muon (hidden matrices; AdamW for the rest) or adamw")
     matrix_rate: float = option(0.02, "learning rate of hidden matrices under muon")
-    vector_rate: float = option(3e-3, "learning rate of AdamW: embeddings, head, norms (all, with adamw)")
+    vector_rate: float = option(6e-3, "learning rate of AdamW: embeddings, head, norms (all, with adamw)")
     momentum: float = option(0.95, "momentum of muon")
     betas: tuple[float, float] = option((0.9, 0.95), "AdamW's memory of mean and square")
     weight_decay: float = option(0.0, "decoupled decay of hidden matrices")

@@ -4,9 +4,9 @@
    precision, whether it compiles, and how busy it is are all in one number.
 2. Depth. With compute C ~ 6 N D, the loss E + A / N^alpha + B / D^beta is least where model and data
    grow together (Hoffmann et al. 2022, "Chinchilla": about 20 tokens a parameter). So the deepest model is
-   taken that still sees `TOKENS_PER_PARAMETER` tokens for each of its matmul parameters. The ratio is not
-   Chinchilla's: it was measured here, on runs of minutes over documentation with Muon, where capacity is
-   worth more than in the limit (benchmarks/records, "depth").
+   taken that still sees `TOKENS_PER_PARAMETER` tokens for each of its matmul parameters. In runs of minutes
+   that cannot be 20: at depth 4 two cores would need hours. 0.7, which gives about depth 3 for 5 minutes of
+   two quiet cores and 4 for 20, is a judgement, not a measurement: comparing depths at equal time is to do.
 3. Repetition. A small corpus is read several times. Up to 4 epochs count almost as fresh text and by 16
    they are worth little (Muennighoff et al. 2023), so tokens beyond are discounted before the depth is
    chosen; steps are never taken away, since a later epoch costs nothing but the time that was given.
