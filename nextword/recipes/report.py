@@ -71,11 +71,11 @@ def compared(journal: Journal) -> list[tuple[str, float]]:
 
 
 def _ratio(facts: dict[str, Any]) -> str:
-    parameters = facts["files"][0]["bytes"]
-    return (
-        f"The parameters take {parameters:,} bytes, the text they come from {facts['train_bytes']:,}: "
-        f"a lossy compression, {facts['train_bytes'] / parameters:.1f} to 1."
-    )
+    parameters, text = facts["files"][0]["bytes"], facts["train_bytes"]
+    says = f"The parameters take {parameters:,} bytes, the text they come from {text:,}: "
+    if parameters < text:
+        return f"{says}a lossy compression, {text / parameters:.1f} to 1."
+    return f"{says}so little text that the parameters are larger; train on more."
 
 
 def _dreams(samples: Path) -> Iterator[str]:
