@@ -57,7 +57,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         lines = list(measured(arguments.pages, Path(folder)))
     if arguments.keep:
-        record("data", lines)
+        load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+        record(
+            "data",
+            lines,
+            f"Load of the machine when it ended (1, 5, 15 minutes): {load}; {os.cpu_count()} cores.",
+        )
 
 
 def measured(pages: Path, work: Path) -> Iterator[str]:

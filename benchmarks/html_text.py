@@ -7,7 +7,7 @@ do: `pip install trafilatura lxml_html_clean`, our dependencies, and PYTHONPATH=
 these pages by hand, so the figures are what can be counted without a judge:
 
     code kept       lines of `<pre>` that stand in the text exactly as written, indentation included
-    said elsewhere  share of the text's lines that stand on five or more pages of the same site: menus, footers
+    said elsewhere  share of the text's lines that stand on five or more pages of one site: menus, footers
     signatures      `<dt>` entries of Python's own documentation (pydoc) found as a line of the text
     empty           pages of which nothing is left
 """

@@ -21,9 +21,9 @@ SCRIPTS = {
         r"[\u0370-\u1cff]+"
     ),  # Greek, Cyrillic, Hebrew, Arabic, the scripts of India, Thai ...
 }
-SAMPLE = 8_000
+SAMPLE = 4_000
 """Characters looked at, from the middle of the page: its head and foot are menus."""
-PROSE_SAMPLE = 1_500
+PROSE_SAMPLE = 600
 LEAST_SHARE = 0.10
 """A script with this share of the letters names the language. One Hangul syllable or Han character says about
 as much as three Latin letters, so it is weighed so."""

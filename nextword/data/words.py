@@ -8,13 +8,15 @@ spaced, so a Korean word is what stands between spaces (an eojeol).
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
 WORD = re.compile(r"[^\W_]+")
-LONE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+STANDS_ALONE = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # kana, Han
+LONE = re.compile(f"[{STANDS_ALONE}]")
+WORD_OR_LONE = re.compile(rf"[{STANDS_ALONE}]|[^\W_{STANDS_ALONE}]+")
 ASCII_ONLY = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
 TYPOGRAPHY = "’‘“”–—…•·¶\xa0"  # often all that keeps an English page from being ASCII
 HASH_CACHE = 1 << 18  # at most some 40 MB, whatever the corpus
@@ -34,7 +36,7 @@ def words(text: str) -> list[str]:
             lower = lower.replace(mark, " ")
     if lower.isascii():  # six times faster than the pattern
         return lower.translate(ASCII_ONLY).split()
-    return WORD.findall(LONE.sub(r" \g<0> ", lower))
+    return (WORD_OR_LONE if LONE.search(lower) else WORD).findall(lower)
 
 
 def word_count(text: str) -> int:
@@ -46,16 +48,21 @@ def word_count(text: str) -> int:
     return len(text.split()) + (0 if text.isascii() else len(LONE.findall(text)))
 
 
-@lru_cache(maxsize=HASH_CACHE)
-def _hash(word: str) -> int:
-    import xxhash
+class _HashCache(dict[str, int]):
+    """Word to hash; a dictionary of its own because `functools.lru_cache` costs twice the look-up."""
 
-    return xxhash.xxh64_intdigest(word.encode("utf-8", "replace"))
+    def __missing__(self, word: str) -> int:
+        if len(self) >= HASH_CACHE:
+            self.clear()
+        return self.setdefault(word, xxhash.xxh64_intdigest(word.encode("utf-8", "replace")))
+
+
+_hashes = _HashCache()
 
 
 def word_hashes(of: list[str]) -> Hashes:
     """A 64-bit hash for each word: the same on every machine."""
-    return np.fromiter(map(_hash, of), dtype=np.uint64, count=len(of))
+    return np.array([_hashes[word] for word in of], dtype=np.uint64)
 
 
 def shingles(hashes: Hashes, n: int) -> Hashes:
