@@ -148,11 +148,11 @@ class Side:
 
 
 def worker(corpus: Corpus, depth: int) -> None:
-    """Our side: the very step, optimiser and loader that `nextword pretrain` puts together."""
+    """Our side: the step, optimiser and loader of `nextword pretrain`, which on a CPU do not compile here."""
     settings = PretrainSettings()
     with tempfile.TemporaryDirectory() as out, joined(settings.device) as processes:
         run = BaseRun(settings, corpus.tokens, corpus.tokenizer, Path(out), processes)
-        _, trainer, _ = run.built(depth, steps=1000)
+        _, trainer, _ = run.built(depth, compile=False)
         batches = run.batches()
         print("ready", flush=True)
         for line in sys.stdin:

@@ -9,9 +9,8 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
 import torch
 
 from nextword import engine
@@ -27,6 +26,7 @@ from nextword.tokenizer import loader
 from nextword.tokenizer.shards import Shards
 from nextword.tokenizer.tokenizer import Tokenizer
 from nextword.train.checkpoints import Checkpoints
+from nextword.train.compiling import Choice, is_compiled
 from nextword.train.distributed import Processes, spread, whole_model
 from nextword.train.horizon import Horizon
 from nextword.train.loop import Cost, Loop
@@ -37,34 +37,11 @@ from nextword.train.plan import Plan, plan
 from nextword.train.pretrain import RESULT, Look, PretrainResult, PretrainSettings
 from nextword.train.samples import dream, keep_sample
 from nextword.train.schedule import Schedule
-from nextword.train.step import Batch, NextTokenLoss, Precision, TrainingStep
+from nextword.train.step import NextTokenLoss, Precision, TrainingStep
+from nextword.train.token_batches import TokenBatches
 
 MEASURED_STEPS = 3
 """Steps that tell a depth's speed, after one that warms up."""
-
-
-class TokenBatches:
-    """The loader's rows as tensors on the device."""
-
-    def __init__(self, rows: loader.TokenLoader, device: torch.device, within_documents: bool) -> None:
-        self.rows, self.device, self.within_documents = rows, device, within_documents
-
-    def next(self) -> Batch:
-        """The next batch of this process."""
-        batch = next(self.rows)
-        documents = self._moved(batch.documents) if self.within_documents else None
-        return Batch(self._moved(batch.inputs), self._moved(batch.targets), documents)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The loader's position."""
-        return self.rows.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue at a position."""
-        self.rows.load_state_dict(state)
-
-    def _moved(self, array: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.device, non_blocking=True)
 
 
 class BaseRun:
@@ -87,7 +64,7 @@ class BaseRun:
     ) -> PretrainResult:
         """Plan, build, resume if there is something to resume, train, and take a last look."""
         horizon, start = self._horizon(progress, longer)
-        model, trainer, optimiser = self.built(horizon.depth, horizon.steps)
+        model, trainer, optimiser = self.built(horizon.depth, self._is_compiled(horizon))
         loop = self._loop(horizon, model, trainer, optimiser, began, progress, on_look)
         if start is not None:
             loop.resume(start)
@@ -139,11 +116,12 @@ class BaseRun:
         steps = settings.steps or chosen.steps
         schedule = Schedule.of(steps, warmup, settings.decay)
         seconds = None if settings.steps else seconds
-        return Horizon.of(chosen.depth, schedule, seconds, chosen.tokens_per_second)
+        repays = self._repays_compiling(steps, chosen.depth, chosen.tokens_per_second)
+        return Horizon.of(chosen.depth, schedule, seconds, chosen.tokens_per_second, repays)
 
     def measured_speed(self, depth: int) -> float:
         """Tokens a second of the real step at a depth, all processes together."""
-        _, trainer, _ = self.built(depth, steps=0)
+        _, trainer, _ = self.built(depth, compile=False)
         batches = self.batches()
         times = []
         for _ in range(MEASURED_STEPS + 1):
@@ -159,8 +137,8 @@ class BaseRun:
         shape = ModelConfig.of_depth(depth, self.tokenizer.vocab_size, self.settings.context)
         return dataclasses.replace(shape, bos_token_id=self.tokenizer.bos, eos_token_id=self.tokenizer.eos)
 
-    def built(self, depth: int, steps: int) -> tuple[Llama, TrainingStep, Optimiser]:
-        """Model, step and optimiser as this run has them; `steps` says whether compiling would repay."""
+    def built(self, depth: int, compile: bool) -> tuple[Llama, TrainingStep, Optimiser]:
+        """Model, step and optimiser as this run has them."""
         settings = self.settings
         model = Llama(self.config(depth))
         model.initialise(settings.seed)
@@ -174,15 +152,23 @@ class BaseRun:
             precision=precision,
             accumulation=-(-self.rows // (settings.rows_at_once or self.rows)),
             clip=settings.clip,
-            compile=self._compiles(steps),
+            compile=compile,
         )
         return model, trainer, optimiser
 
-    def _compiles(self, steps: int) -> bool:
-        """auto compiles on CUDA; on two CPU cores it took 120 s to be 5 % faster (benchmarks/records)."""
+    def _is_compiled(self, horizon: Horizon) -> bool:
+        """As the plan says, so that a resumed run rounds alike; unless the person says on or off."""
         if self.settings.compile == "auto":
-            return steps > 0 and self.processes.device.type == "cuda"
-        return self.settings.compile == "on"
+            return horizon.is_compiled
+        return is_compiled(cast(Choice, self.settings.compile), self.processes.device, 0.0)
+
+    def _repays_compiling(self, steps: int, depth: int, tokens_per_second: float) -> bool:
+        """Whether `auto` should compile; an unmeasured speed is taken to be 40 % of the device's peak."""
+        if not tokens_per_second:
+            peak = peak_flops(self.processes.device, self.settings.precision == "bf16")
+            flops = self.config(depth).flops_per_token(self.settings.context)
+            tokens_per_second = self.processes.agree(0.4 * peak / flops) * self.processes.world
+        return is_compiled("auto", self.processes.device, steps * self.step_tokens / tokens_per_second)
 
     def _optimiser_settings(self) -> OptimiserSettings:
         own = self.settings

@@ -31,12 +31,28 @@ class Horizon:
     planned: int
     seconds: float | None
     tokens_per_second: float
+    is_compiled: bool
 
     @staticmethod
-    def of(depth: int, schedule: Schedule, seconds: float | None, tokens_per_second: float) -> Horizon:
+    def of(
+        depth: int,
+        schedule: Schedule,
+        seconds: float | None,
+        tokens_per_second: float,
+        is_compiled: bool,
+    ) -> Horizon:
         """The horizon of a new run."""
         steps = schedule.steps
-        return Horizon(depth, steps, schedule.warmup, schedule.decay, steps, seconds, tokens_per_second)
+        return Horizon(
+            depth,
+            steps,
+            schedule.warmup,
+            schedule.decay,
+            steps,
+            seconds,
+            tokens_per_second,
+            is_compiled,
+        )
 
     @staticmethod
     def read(path: Path) -> Horizon | None:
