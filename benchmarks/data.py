@@ -5,7 +5,7 @@
 The pages are real: 126 of Korean, Chinese and English sites, with near duplicates (SOURCE.md beside them
 says whose). They are put into an archive as `nextword collect` would, and cleaned by the very function
 that `nextword clean` calls, with its defaults but one process and without our own texts. The rate is pages
-over CPU seconds of that process, from the archive to the report: the best of five runs after one that
+over CPU seconds of that process, from the archive to the report: the best of nine runs after one that
 loads the modules (what else runs on the machine only adds). Tokenising is the function behind `nextword
 tokenise`, with one thread, on what cleaning kept.
 
@@ -35,7 +35,7 @@ from nextword.common.progress import Progress
 from nextword.data.archive import ArchiveWriter
 from nextword.data.clean import CleanSettings, clean
 
-ROUNDS = 5
+ROUNDS = 9
 LONG_WORD = re.compile(rb"(?<=[ >])[A-Za-z]{5,}(?=[ .,<])")
 GROWTH = 1.15
 SETTINGS = CleanSettings(own_text=False, workers=1)
