@@ -64,10 +64,11 @@ class _Attend(torch.autograd.Function):
         for i in range(0, T, BLOCK):
             e = min(i + BLOCK, T)
             rows = (q[:, :, i:e] / math.sqrt(D)).reshape(N, -1, D)  # (N, G b, D)
-            scores = torch.bmm(rows, k[:, :e].transpose(1, 2))  # (N, G b, e)
+            keys, values = _before(e, k, v)
+            scores = torch.bmm(rows, keys.transpose(1, 2))  # (N, G b, e)
             _hide(scores.view(*query.shape[:2], e - i, e), mask, i, e)
             chances = torch.softmax(scores, -1)
-            out[:, :, i:e] = torch.bmm(chances, v[:, :e]).view(*query.shape[:2], e - i, D)
+            out[:, :, i:e] = torch.bmm(chances, values).view(*query.shape[:2], e - i, D)
             kept.append(chances)
         ctx.save_for_backward(query, key, value, *kept)
         return out
@@ -82,10 +83,10 @@ class _Attend(torch.autograd.Function):
         for i, chances in zip(range(0, T, BLOCK), kept, strict=True):
             e = min(i + BLOCK, T)
             g = do[:, :, i:e].reshape(N, -1, D)
-            dscores = torch._softmax_backward_data(
-                torch.bmm(g, v[:, :e].transpose(1, 2)), chances, -1, chances.dtype
-            )
-            dq[:, :, i:e] = torch.bmm(dscores, k[:, :e]).view(N, G, e - i, D)
+            keys, values = _before(e, k, v)
+            dchances = torch.bmm(g, values.transpose(1, 2))
+            dscores = torch._softmax_backward_data(dchances, chances, -1, chances.dtype)
+            dq[:, :, i:e] = torch.bmm(dscores, keys).view(N, G, e - i, D)
             dk[:, :e] += torch.bmm(dscores.transpose(1, 2), q[:, :, i:e].reshape(N, -1, D))
             dv[:, :e] += torch.bmm(chances.transpose(1, 2), g)
         scale = 1 / math.sqrt(D)
@@ -98,6 +99,11 @@ def _grouped(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor,
     K = key.shape[1]
     shape = (B * K, T, D)
     return query.reshape(B * K, H // K, T, D), key.reshape(shape), value.reshape(shape)
+
+
+def _before(e: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys and values before e, as wholes: bmm transposes a part by copying it, slowly, a whole for free."""
+    return k[:, :e].contiguous(), v[:, :e].contiguous()
 
 
 def _hide(scores: Tensor, mask: Tensor | None, i: int, e: int) -> None:

@@ -50,12 +50,14 @@ class _NextTokenLoss(torch.autograd.Function):
         dhidden = torch.empty_like(hidden)
         dweight = torch.zeros_like(weight, dtype=torch.promote_types(weight.dtype, torch.float32))
         for start in range(0, len(hidden), rows):
-            h, y = hidden[start : start + rows], targets[start : start + rows, None]
-            scored, y = y != IGNORED, y.clamp(min=0)  # (rows, 1)
+            h, y = hidden[start : start + rows], targets[start : start + rows]
+            scored, y = (y != IGNORED)[:, None], y.clamp(min=0)
+            row = torch.arange(len(y), device=y.device)
             chances = torch.softmax(h @ W.t(), -1)  # (rows, V)
-            loss -= (chances.gather(1, y).float().clamp(min=TINY).log() * scored).sum()
+            right = chances[row, y]  # (rows,)
+            loss -= (right.float().clamp(min=TINY).log() * scored[:, 0]).sum()
             if any(ctx.needs_input_grad):
-                dz = chances.scatter_add_(1, y, torch.full_like(y, -1, dtype=h.dtype))
+                dz = chances.index_put_((row, y), right - 1)  # scatter_ would copy the whole
                 dhidden[start : start + rows] = (dz @ W) * scored
                 dweight += dz.t() @ (h * scored)
         ctx.save_for_backward(dhidden, dweight.to(weight.dtype))
