@@ -29,6 +29,11 @@ def test_korean_among_much_code_is_korean():
     assert language(CODE + KO * 3 + CODE) == "ko"
 
 
+def test_the_rulers_of_a_table_are_not_prose():
+    ruler = "+" + 50 * "-" + "+" + 30 * "-" + "+\n"
+    assert language((ruler + "| x | the value of x |\n") * 30) == "en"
+
+
 def test_a_foreign_name_does_not_make_an_english_page_korean():
     page = "Written by 홍길동 for the documentation of this library, which is otherwise in English.\n" * 1
     assert language(page + "It explains each function and each class in turn, with examples.\n" * 9) == "en"
