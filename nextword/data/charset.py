@@ -115,6 +115,8 @@ def _damaged_utf8(body: bytes) -> tuple[str, str] | None:
 def _guessed(body: bytes) -> tuple[str, str] | None:
     from charset_normalizer import from_bytes
 
-    letters = re.sub(rb"<[^>]*>", b" ", body)[:GUESS_BYTES]  # tags are ASCII and say nothing
+    letters = re.sub(rb"<[^<>]{0,500}>", b" ", body[: 8 * GUESS_BYTES])[
+        :GUESS_BYTES
+    ]  # tags are ASCII and say nothing
     best = from_bytes(letters, cp_isolation=GUESSES, preemptive_behaviour=False).best()
     return _strictly(body, best.encoding) if best else None

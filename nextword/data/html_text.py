@@ -25,13 +25,13 @@ from resiliparse.parse.html import HTMLTree
 PERMALINKS = ["a.headerlink", "a.anchor", "a.hash-link", "a.anchorjs-link"]
 SKIPPED = [*PERMALINKS, 'a[href^="file:"]', "noscript", "template", "button", "select"]
 TEMPLATE = re.compile(
-    r"<script[^>]+type=[\"']text/(?:x-handlebars-template|x-handlebars|template|x-template|html)[\"'][^>]*>"
-    r"(.*?)</script\s*>",
-    re.IGNORECASE | re.DOTALL,
+    r"<script[^>]{1,200}type=[\"']text/(?:x-handlebars-template|x-handlebars|template|x-template|html)[\"'][^>]{0,200}>",
+    re.IGNORECASE,
 )
+SCRIPT_END, PRE_END = re.compile(r"(</script\s*>)", re.IGNORECASE), re.compile(r"(</pre\b)", re.IGNORECASE)
+PRE = re.compile(r"<pre\b", re.IGNORECASE)
 DEFINITION = re.compile(r"</?dd\b[^>]*>", re.IGNORECASE)
 PLACEHOLDER = re.compile(r"{{[^{}]{0,200}}}")
-PRE = re.compile(r"<pre\b.*?</pre", re.IGNORECASE | re.DOTALL)
 TAB = (
     "\ue002"  # private use, too: a tab of a `pre`, where resiliparse's own two tabs part the cells of a table
 )
@@ -58,7 +58,7 @@ NEVER_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\xad\u200b\ufeff\ufffc]+")
 def html_text(html: str, whole_page: bool = False) -> str:
     """The readable text of a page; "" when it has none. `whole_page` keeps menus and footers too."""
     if "text/x-handlebars" in html or "text/template" in html or "text/x-template" in html:
-        html = TEMPLATE.sub(lambda script: PLACEHOLDER.sub("", script.group(1)), html)
+        html = _unwrapped(html)
     tree = HTMLTree.parse(_marked(html))
     main_content = not whole_page and any(part in html for part in FURNITURE)
     return tidy(_laid_out(_extracted(tree, main_content))).replace(TAB, "\t") if tree.body else ""
@@ -84,7 +84,7 @@ def _marked(html: str) -> str:
     for mark in (OPEN, CLOSE, TAB):
         html = html.replace(mark, "")
     if "\t\t" in html and "<pre" in html:
-        html = PRE.sub(lambda block: block.group().replace("\t", TAB), html)
+        html = _with_tabs_marked(html)
     lowered = html.lower() if "<DD" in html else html
     if "<dd" not in lowered or lowered.count("<dd") != lowered.count("</dd>"):
         return html
@@ -93,6 +93,27 @@ def _marked(html: str) -> str:
         return CLOSE + "</dd>" if tag.group()[1] == "/" else tag.group() + OPEN
 
     return DEFINITION.sub(mark_tag, html)
+
+
+def _unwrapped(html: str) -> str:
+    """The page with the contents of its templates in their place. Split first: the work must stay linear."""
+    *closed, rest = SCRIPT_END.split(html)
+    parts = []
+    for before, end in zip(closed[::2], closed[1::2], strict=True):
+        opened = TEMPLATE.search(before)
+        if opened:
+            parts += [before[: opened.start()], PLACEHOLDER.sub("", before[opened.end() :])]
+        else:
+            parts += [before, end]
+    return "".join([*parts, rest])
+
+
+def _with_tabs_marked(html: str) -> str:
+    parts = PRE_END.split(html)
+    for at, part in enumerate(parts):
+        if opened := PRE.search(part):
+            parts[at] = part[: opened.end()] + part[opened.end() :].replace("\t", TAB)
+    return "".join(parts)
 
 
 def _laid_out(text: str) -> str:

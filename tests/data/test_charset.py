@@ -77,3 +77,9 @@ def test_utf8_with_one_damaged_byte_is_still_read():
 )
 def test_binary_has_no_encoding(body):
     assert decode(body) is None
+
+
+@pytest.mark.timeout(60)  # quadratic work on this would take hours
+def test_a_page_made_to_stall_the_guesser_does_not():
+    found = decode(b"<meta " * 200_000 + b"\xff")
+    assert found is None or found[0].startswith("<meta ")

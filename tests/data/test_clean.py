@@ -1,5 +1,6 @@
 import json
 import random
+import resource
 import subprocess
 import sys
 import tarfile
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.common.errors import BadInput, Corrupt
+from nextword.common.errors import BadInput, Corrupt, Failure
 from nextword.common.records import digest, is_held_out, read_documents, read_records
 from nextword.data.archive import ArchiveWriter
 from nextword.data.clean import CleanSettings, clean
@@ -337,6 +338,20 @@ def test_a_killed_cleaning_is_run_again(tmp_path):
     assert not (tmp_path / "clean").exists()
     clean(SETTINGS, crawl, tmp_path / "clean")
     assert len(kept(tmp_path / "clean")) == len(TOPICS)
+
+
+def test_a_full_disk_is_one_line_and_the_last_cleaning_stays(tmp_path):
+    crawl = crawl_of(tmp_path / "crawl", ordinary_pages())
+    clean(SETTINGS, crawl, tmp_path / "clean")
+    before = (tmp_path / "clean" / "train.jsonl.zst").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(Failure, match=r"cannot be written .*; free some space"):
+            clean(SETTINGS, crawl, tmp_path / "clean")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "clean" / "train.jsonl.zst").read_bytes() == before
 
 
 def test_showing_the_settings_loads_nothing_heavy():

@@ -78,3 +78,11 @@ def test_tidying_twice_changes_nothing(text):
 @given(st.text())
 def test_any_text_is_taken_for_html_without_an_error(text):
     assert "\x00" not in html_text(text)
+
+
+@pytest.mark.timeout(60)  # quadratic work on these would take hours
+@pytest.mark.parametrize(
+    "part", ['<script type="text/x-template">', "\t\t<pre", "<dd>", "<a ", '<div class="content">', "{{"]
+)
+def test_a_page_made_to_stall_the_reader_does_not(part):
+    assert isinstance(html_text(part * 100_000 + "</script></pre><p>end</p>"), str)
