@@ -35,7 +35,7 @@ def test_every_verb_has_help_of_its_own(verb: str, capsys: pytest.CaptureFixture
     [
         (["maek"], "no verb `maek`; did you mean `make`"),
         (["collect", "--no-such-flag"], "no-such-flag"),
-        (["collect", "--max-pages", "many"], "many"),
+        (["collect", "--max-pages", "many"], "'--max-pages': Input should be a valid integer"),
         (["collect", "--config", "/nowhere.toml"], "/nowhere.toml: no such file"),
         (["collect", "--source", "/no/such/folder"], "/no/such/folder"),
         (["generate", "/no/such/model", "hello"], "/no/such/model"),
