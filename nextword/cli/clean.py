@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nextword.cli.options import verb
+from nextword.common.terminal import printable
 from nextword.data.clean import CleanSettings, clean
 
 
@@ -20,4 +21,4 @@ def run(
     ] = None,
 ) -> None:
     """Clean, then say what is left and where the report is."""
-    print(clean(settings, crawl, out or crawl.parent / "clean"))
+    print(printable(str(clean(settings, crawl, out or crawl.parent / "clean"))))

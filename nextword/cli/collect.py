@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nextword.cli.options import verb
+from nextword.common.terminal import printable
 from nextword.data.collect import CollectSettings, collect
 
 
@@ -17,4 +18,4 @@ def run(
     out: Annotated[Path, typer.Option(help="the archive's folder")] = Path("runs/python-docs/crawl"),
 ) -> None:
     """Collect, then say what came in."""
-    print(collect(settings, out))
+    print(printable(str(collect(settings, out))))

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from nextword import __version__
 from nextword.common.errors import NextwordError
+from nextword.common.terminal import printable
 
 UsageError: Any = typer.BadParameter.__base__  # the public name of the parser's own base class moves
 
@@ -59,7 +60,7 @@ def run(argv: list[str]) -> int:
     errors = Console(stderr=True, soft_wrap=True)
 
     def fail(line: str, code: int) -> int:
-        errors.print(f"nextword: {line}", markup=False, highlight=False)
+        errors.print(f"nextword: {printable(line)}", markup=False, highlight=False)
         return code
 
     known = [verb for part in VERBS.values() for verb in part]

@@ -41,7 +41,8 @@ def written_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
             do="free some space or choose another folder; the previous file is untouched",
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where the part could not be made, it cannot be removed either
+            part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

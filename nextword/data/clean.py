@@ -35,6 +35,9 @@ SLICE_BYTES = 8 << 20
 MOST_SLICES = 4
 """A task reads its whole segment to take its slice, so there are not many to a segment."""
 
+OWN = "nextword/"
+"""How a summary names what comes from our own pages; a model of nothing but those is nobody's wish."""
+
 
 @dataclass(frozen=True)
 class CleanSettings:
@@ -51,6 +54,14 @@ class CleanSettings:
     own_text: bool = option(True, "add nextword's own README and docs, English and Korean")
     heldout_percent: float = option(5.0, "share of the documents kept out of training, to measure on")
     workers: int = option(0, "processes; 0 takes one a core when the crawl is large")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.heldout_percent < 100:
+            raise BadInput(f"heldout_percent is {self.heldout_percent}", do="give at least 0 and under 100")
+        if self.workers < 0 or self.min_words < 0:
+            raise BadInput(
+                f"workers {self.workers}, min_words {self.min_words}", do="give no negative number"
+            )
 
 
 def clean(settings: CleanSettings, crawl: Path, out: Path, progress: Progress | None = None) -> CleanSummary:
@@ -76,7 +87,7 @@ def clean(settings: CleanSettings, crawl: Path, out: Path, progress: Progress | 
             shown.advance(0, facts="report")
             summary, examples = gather(work, folder, totals, settings.heldout_percent > 0)
             summary = replace(summary, seconds=round(time.monotonic() - began, 2))
-            if summary.train_documents == 0:
+            if summary.train_documents == 0 or all(name.startswith(OWN) for name in summary.sources):
                 raise _nothing_left(summary, crawl)
         write_report(folder / "report.html", summary, examples)
         shutil.rmtree(work)

@@ -56,6 +56,10 @@ class CollectSettings:
     servers: int = option(2, "pydoc servers side by side (python-docs)")
     allow_private: bool = option(False, "allow addresses of private networks and of this machine")
 
+    def __post_init__(self) -> None:
+        if not self.source.strip():
+            raise BadInput("the source is empty", do="give python-docs, a folder, a file or an address")
+
 
 @dataclass
 class CollectSummary:

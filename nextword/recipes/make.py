@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ COLLECT_SHARE = 0.1
 """The part of the time a crawl may take."""
 PRETRAIN_SHARE = 0.6
 """The part of the time that pretraining gets at least, whatever the stages before it took."""
+TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0")
+LEAST_VOCABULARY = 512
+"""256 bytes, 32 special tokens, and some merges to make it worth while."""
 CLOSING_SECONDS = (10.0, 0.05)
 """Kept for release and report: so many seconds, and so large a part of the whole."""
 
@@ -49,8 +53,17 @@ class MakeSettings:
     allow_private: bool = option(False, "let a crawl go to private addresses")
 
     def __post_init__(self) -> None:
-        if not self.minutes > 0:
+        if not 0 < self.minutes < inf:
             raise BadInput(f"minutes is {self.minutes}", do="give a number above zero")
+        if not self.source.strip():
+            raise BadInput("the source is empty", do="give python-docs, a folder, a file or an address")
+        if self.type not in TYPES:
+            raise BadInput(f"no type is called {self.type!r}", do=f"choose from {', '.join(TYPES)}")
+        if self.vocab_size < LEAST_VOCABULARY or self.depth < 0:
+            raise BadInput(
+                f"vocab_size {self.vocab_size}, depth {self.depth}",
+                do=f"give at least {LEAST_VOCABULARY} tokens and no negative depth",
+            )
 
     @property
     def name(self) -> str:

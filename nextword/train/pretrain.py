@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, cast
 
@@ -67,6 +68,9 @@ class PretrainSettings:
         for name in positive:
             if getattr(self, name) <= 0:
                 raise BadInput(f"{name} is {getattr(self, name)}", do="give a number above zero")
+        for name in NOT_NEGATIVE:
+            if not 0 <= getattr(self, name) < inf:  # also for not-a-number
+                raise BadInput(f"{name} is {getattr(self, name)}", do="give 0 or more")
         if not 0 <= self.decay <= 1:
             raise BadInput(f"decay is {self.decay}", do="give a share between 0 and 1")
 
@@ -79,6 +83,11 @@ CHOICES = {
 }
 
 RESULT = "result.json"
+
+NOT_NEGATIVE = (
+    *("minutes", "steps", "depth", "rows_at_once", "matrix_rate", "vector_rate", "momentum"),
+    *("weight_decay", "clip", "warmup", "sample_tokens", "quick_tokens", "final_tokens"),
+)
 
 FREE = (
     "minutes",
