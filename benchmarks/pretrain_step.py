@@ -1,7 +1,8 @@
 """Tokens a second of the pretraining step, beside transformers' Llama on the same weights and text.
 
     .venv/bin/python benchmarks/pretrain_step.py                      about ten minutes on two quiet cores
-    .venv/bin/python benchmarks/pretrain_step.py --steps 32           timing only: about three
+    .venv/bin/python benchmarks/pretrain_step.py --steps 18           timing only: about three
+    .venv/bin/python benchmarks/pretrain_step.py --losses             losses only, both sides eager
 
 What is compared: the whole step (forward, backward, clipping, fused AdamW) at depth 4, hidden 256, vocabulary
 4096, batch 8, T 512, bf16, two threads. Ours is `nextword.train.step.TrainingStep`, which `nextword pretrain`
@@ -167,6 +168,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200, help="steps every side takes in all")
     parser.add_argument("--rounds", type=int, default=12, help="timed rounds of two steps")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--losses", action="store_true", help="compare losses only, without compiling")
     parser.add_argument("--serve", metavar="SETUP", help=argparse.SUPPRESS)
     parser.add_argument("--compile", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -178,14 +180,29 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "setup.safetensors"
         write_setup(path, given.steps, given.threads)
-        lines = compare(str(path), given.steps, given.rounds)
-    record("pretrain-step", [f"threads: {given.threads}, steps: {given.steps}", *lines])
+        ours = [sys.executable, __file__, "--serve", str(path)]
+        peer = [str(PEER), str(ROOT / "benchmarks" / "peers" / "llama_step.py"), str(path)]
+        if given.losses:
+            lines = compare_losses(ours, peer, given.steps)
+        else:
+            lines = compare(ours, peer, given.steps, given.rounds)
+    name = "pretrain-step-losses" if given.losses else "pretrain-step"
+    record(name, [f"threads: {given.threads}, steps: {given.steps}", *lines])
 
 
-def compare(setup: str, steps: int, rounds: int) -> list[str]:
+def compare_losses(ours: list[str], peer: list[str], steps: int) -> list[str]:
+    """How far apart the two are after the same steps, ten at a time so that one can watch."""
+    sides = {"nextword": Side("nextword", ours), "transformers": Side("transformers", peer)}
+    while (taken := len(sides["nextword"].losses)) < steps:
+        for side in sides.values():
+            side.steps(min(10, steps - taken))
+        shown = ", ".join(f"{name} {side.losses[-1]:.4f}" for name, side in sides.items())
+        print(f"  step {len(sides['nextword'].losses)}: {shown}", flush=True)
+    return losses(sides)
+
+
+def compare(ours: list[str], peer: list[str], steps: int, rounds: int) -> list[str]:
     """Every figure, as lines."""
-    ours = [sys.executable, __file__, "--serve", setup]
-    peer = [str(PEER), str(ROOT / "benchmarks" / "peers" / "llama_step.py"), setup]
     sides = {
         "nextword": Side("nextword", ours),
         "nextword compiled": Side("nextword compiled", [*ours, "--compile"]),

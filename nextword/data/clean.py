@@ -35,9 +35,6 @@ SLICE_BYTES = 8 << 20
 MOST_SLICES = 4
 """A task reads its whole segment to take its slice, so there are not many to a segment."""
 
-OWN = "nextword/"
-"""How a summary names what comes from our own pages; a model of nothing but those is nobody's wish."""
-
 
 @dataclass(frozen=True)
 class CleanSettings:
@@ -87,7 +84,7 @@ def clean(settings: CleanSettings, crawl: Path, out: Path, progress: Progress | 
             shown.advance(0, facts="report")
             summary, examples = gather(work, folder, totals, settings.heldout_percent > 0)
             summary = replace(summary, seconds=round(time.monotonic() - began, 2))
-            if summary.train_documents == 0 or all(name.startswith(OWN) for name in summary.sources):
+            if summary.train_documents == 0:
                 raise _nothing_left(summary, crawl)
         write_report(folder / "report.html", summary, examples)
         shutil.rmtree(work)
