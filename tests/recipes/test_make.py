@@ -83,6 +83,7 @@ def test_the_released_program_runs(run: Path) -> None:
         [program, run / "release" / "pages.gguf", "-p", "The", "-n", "8"],
         capture_output=True,
         text=True,
+        errors="replace",  # so small a model may end within a character
         timeout=60,
     )
     assert said.returncode == 0
