@@ -80,6 +80,7 @@ class BaseRun:
         path = self.out / "plan.json"
         horizon = Horizon.read(path)
         start = self.checkpoints.newest()
+        self.processes.wait()  # all have read what stood before the first writes
         if horizon is not None and longer:
             start = self.checkpoints.newest(at_most=horizon.schedule.decay_start)
             if start is None:

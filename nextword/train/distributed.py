@@ -72,7 +72,11 @@ class Processes:
 
 @contextlib.contextmanager
 def joined(device: str = "auto", parallel: Parallel = "ddp") -> Iterator[Processes]:
-    """Join torchrun's other processes, or be the only one when torchrun did not start us."""
+    """Join torchrun's other processes, or be the only one when torchrun did not start us.
+
+    The outermost `joined` makes the group and ends it; those inside share it. (A second group made after the
+    first has ended may meet the first one's addresses in torchrun's store.)
+    """
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", "0")))
     if world == 1:
@@ -80,6 +84,9 @@ def joined(device: str = "auto", parallel: Parallel = "ddp") -> Iterator[Process
         return
     if chosen.type == "cuda":
         torch.accelerator.set_device_index(chosen.index or 0)
+    if dist.is_initialized():
+        yield Processes(rank, world, chosen, parallel)
+        return
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", rank=rank, world_size=world)
     try:
         yield Processes(rank, world, chosen, parallel)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 warnings.simplefilter("error")
 
-from nextword.train.pretrain import PretrainSettings, pretrain  # noqa: E402 (its imports must not warn)
+from nextword.train.distributed import joined  # noqa: E402 (its imports must not warn)
+from nextword.train.pretrain import PretrainSettings, pretrain  # noqa: E402
 
 if __name__ == "__main__":
     settings = json.loads(sys.argv[1])
@@ -20,5 +21,6 @@ if __name__ == "__main__":
     if isinstance(settings, dict):
         pretrain(PretrainSettings(**settings), tokens, tokenizer, out)
     else:
-        for number, each in enumerate(settings):
-            pretrain(PretrainSettings(**each), tokens, tokenizer, out / str(number))
+        with joined("cpu"):
+            for number, each in enumerate(settings):
+                pretrain(PretrainSettings(**each), tokens, tokenizer, out / str(number))

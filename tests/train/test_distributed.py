@@ -45,7 +45,7 @@ def two(corpus, tmp_path_factory):
     each = json.dumps([asdict(replace(settings, parallel=kind)) for kind in KINDS])
     command = [*TORCHRUN, str(SCRIPT), each, str(corpus.tokens), str(corpus.tokenizer), str(out)]
     run = subprocess.run(command, capture_output=True, text=True, cwd=SCRIPT.parents[2])
-    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.returncode == 0, run.stderr
     return settings, {kind: out / str(number) for number, kind in enumerate(KINDS)}
 
 
