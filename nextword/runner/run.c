@@ -43,7 +43,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -2973,10 +2972,28 @@ typedef struct {
     Sampling how;
 } Options;
 
+/* Print a text from a file, a model or the command line as a terminal may see it. Controls (C0, DEL, C1) could move
+   the cursor, rename the window or worse; marks that turn the direction of text could hide what a line says; bytes
+   that are not UTF-8 can be controls too. Each becomes U+FFFD, as in nextword/common/terminal.py. */
+static void show(FILE *out, Bytes text, bool lines) {
+    const uint8_t *at = text.data, *end = at + text.size;
+    for (int64_t length; at < end; at += length) {
+        uint32_t c;
+        length = next_char(at, end, &c);
+        bool control = c < 32 || (c >= 127 && c < 160) || c == CODE_POINTS;
+        bool turns = (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+        if (control && lines && (c == '\n' || c == '\t')) control = false;
+        if (control || turns) fputs("\xef\xbf\xbd", out);
+        else fwrite(at, 1, (size_t)length, out);
+    }
+}
+
 /* One line, exit 2. */
 static _Noreturn void stop(const char *where, const Error *error) {
-    if (where) fprintf(stderr, "run: %s: %s\n", where, error->text);
-    else fprintf(stderr, "run: %s\n", error->text);
+    fputs("run: ", stderr);
+    if (where) show(stderr, bytes_of(where), false), fputs(": ", stderr);
+    show(stderr, bytes_of(error->text), false);
+    fputc('\n', stderr);
     exit(2);
 }
 
@@ -3051,7 +3068,7 @@ static bool parse_options(int count, char **words, Options *o, Error *error) {
         }
     }
     if (!o->file) return fail(error, "which model? ./run FILE.gguf -p \"Once upon a time\"; see --help");
-    if ((o->prompt != NULL) + o->chat + o->bench + (o->perplexity != NULL) != 1)
+    if ((o->prompt != NULL) + o->chat + (o->perplexity != NULL) + o->bench != 1)
         return fail(error, "choose one of -p PROMPT, --chat, --perplexity FILE and --bench; see --help");
     return true;
 }
@@ -3129,24 +3146,29 @@ static int64_t whole_characters(const uint8_t *text, int64_t size) {
     return size;
 }
 
-/* Print what a model says as it says it: whole characters only, and to a terminal no control characters, which
-   could move the cursor or worse. */
+/* Everything printed so far reaches its reader, or we say that it did not. */
+static void flush(void) {
+    Error error;
+    if (!fflush(stdout) && !ferror(stdout)) return;
+    explain(&error, "the output cannot be written (%s)", strerror(errno));
+    stop(NULL, &error);
+}
+
+/* Print what a model says as it says it: whole characters only, to a terminal only what is safe there (show), and
+   anywhere else the very bytes. */
 typedef struct { uint8_t held[256]; int64_t size; bool terminal; } Printer;
 
 static void print_bytes(Printer *printer, Bytes text, bool last) {
     for (uint64_t i = 0; i < text.size || last; i++) {
-        if (i < text.size) {
-            uint8_t byte = text.data[i];
-            bool control = (byte < 32 && byte != '\n' && byte != '\t') || byte == 127;
-            printer->held[printer->size++] = printer->terminal && control ? '?' : byte;
-        }
+        if (i < text.size) printer->held[printer->size++] = text.data[i];
         if (i + 1 < text.size && printer->size < (int64_t)sizeof printer->held) continue;
         int64_t whole = last && i + 1 >= text.size ? printer->size : whole_characters(printer->held, printer->size);
-        fwrite(printer->held, 1, (size_t)whole, stdout);
+        if (printer->terminal) show(stdout, (Bytes){printer->held, (uint64_t)whole}, true);
+        else fwrite(printer->held, 1, (size_t)whole, stdout);
         memmove(printer->held, printer->held + whole, (size_t)(printer->size -= whole));
         if (last && i + 1 >= text.size) break;
     }
-    if (fflush(stdout)) exit(2);
+    flush();
 }
 
 /* Draw and print until a token that ends the text, or the limit. The ending token stays unsaid but is kept. */
@@ -3303,6 +3325,7 @@ int main(int count, char **words) {
     else run_prompt(&sequence);
     close_sequence(&sequence);
     nw_close(engine);
+    flush();
     return 0;
 }
 #endif /* !NEXTWORD_LIBRARY */
