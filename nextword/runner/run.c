@@ -17,7 +17,8 @@
       11  Sampler        one row of scores and a coin become one token
       12  Chat           conversations in the four template families that we know
       13  Library        the same as functions for Python's ctypes; never prints, never exits
-      14  Program        the command line
+      14  Checksum       whether the weights are still those that were written
+      15  Program        the command line
 
    Build:    cc -O3 -o run run.c -lm -lpthread            (any CPU: the kernels are chosen when it starts; it
              includes itself, so it must be called run.c)
@@ -2938,7 +2939,109 @@ PUBLIC double nw_coin(uint64_t seed, uint64_t n) { return coin_of(seed, n); }
 
 #else /* !NEXTWORD_LIBRARY */
 
-/* ---- 14 Program --------------------------------------------------------------------------------------------- */
+/* ---- 14 Checksum -------------------------------------------------------------------------------------------- */
+
+/* A bit that flips in the weights changes what a model says and nothing else, so nobody would notice. `nextword
+   release` therefore writes down the SHA-256 of all that follows the tensor table, and --verify reads the file once
+   to compare. It finds accidents (a bad disk, a copy that went wrong), not enemies: who can change the weights can
+   change the sum beside them; for that, compare the whole file's SHA-256 with one from somewhere else. */
+
+static uint32_t turn(uint32_t word, int by) { return word >> by | word << (32 - by); }
+
+/* Stir 64 bytes into the state (FIPS 180-4, section 6.2.2, and its letters). */
+static void stir_block(uint32_t state[8], const uint8_t *block) {
+    static const uint32_t K[64] = {  /* the fractions of the cube roots of the first 64 primes */
+        0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+        0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+        0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+        0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+        0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+        0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+        0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+        0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+    };
+    uint32_t W[64];
+    for (int i = 0; i < 64; i++) {
+        if (i < 16) {
+            const uint8_t *at = block + 4 * i;
+            W[i] = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+        } else {
+            uint32_t x = W[i - 15], y = W[i - 2];
+            W[i] = W[i - 16] + (turn(x, 7) ^ turn(x, 18) ^ x >> 3) + W[i - 7] + (turn(y, 17) ^ turn(y, 19) ^ y >> 10);
+        }
+    }
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+    for (int i = 0; i < 64; i++) {
+        uint32_t first = h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g)) + K[i] + W[i];
+        uint32_t second = (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+        h = g, g = f, f = e, e = d + first;
+        d = c, c = b, b = a, a = first + second;
+    }
+    state[0] += a, state[1] += b, state[2] += c, state[3] += d;
+    state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+}
+
+enum { PIECE = 1 << 20 };
+
+/* The SHA-256 of an open file from here to its end, as 64 hex digits. It is read, not mapped, so that a disk that
+   fails says so. `total` is how many bytes to expect: a terminal sees how far we are. */
+static bool sum_file(int descriptor, uint64_t total, char hex[65], Error *error) {
+    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    uint8_t *piece = room(PIECE + 128, 1);
+    uint64_t done = 0, held = 0;
+    bool terminal = isatty(2);
+    if (!piece) return no_memory(error, "reading");
+    for (ssize_t got; (got = read(descriptor, piece + held, PIECE - held)) != 0;) {
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            release(piece);
+            return fail(error, "cannot be read %" PRIu64 " bytes into its weights (%s)", done, strerror(errno));
+        }
+        held += (uint64_t)got;
+        done += (uint64_t)got;
+        if (held < PIECE) continue;
+        for (uint64_t at = 0; at < PIECE; at += 64) stir_block(state, piece + at);
+        held = 0;
+        if (terminal) fprintf(stderr, "\r%3.0f %%", 100 * (double)done / (double)total);
+    }
+    if (terminal) fputs("\r     \r", stderr);
+    uint64_t size = (held + 9 + 63) / 64 * 64;  /* the rest, a one bit, zeros, and how many bits there were */
+    memset(piece + held, 0, size - held);
+    piece[held] = 0x80;
+    for (int i = 0; i < 8; i++) piece[size - 1 - (uint64_t)i] = (uint8_t)(done * 8 >> 8 * i);
+    for (uint64_t at = 0; at < size; at += 64) stir_block(state, piece + at);
+    for (int i = 0; i < 8; i++) snprintf(hex + 8 * i, 9, "%08" PRIx32, state[i]);
+    release(piece);
+    return true;
+}
+
+/* Compare a file's weights with the sum that it carries; false with the reason. */
+static bool verify_file(const char *path, char hex[65], Error *error) {
+    Bytes file = {NULL, 0};
+    Gguf gguf;
+    if (!map_file(path, &file, error)) return false;
+    bool good = parse_gguf(file, &gguf, error);
+    if (good) {
+        Bytes expected = read_string(&gguf, "nextword.data_sha256");
+        int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        if (!expected.size)
+            good = fail(error, "it carries no checksum (nextword.data_sha256), so nothing can be compared; files made "
+                        "by `nextword release` have one");
+        else if (descriptor < 0 || lseek(descriptor, gguf.data.data - file.data, SEEK_SET) < 0)
+            good = fail(error, "cannot be opened (%s); check the path", strerror(errno));
+        good = good && sum_file(descriptor, gguf.data.size, hex, error);
+        if (good && !same(bytes_of(hex), expected))
+            good = fail(error, "its weights are not those that were written; copy it again");
+        if (descriptor >= 0) close(descriptor);
+        close_gguf(&gguf);
+    }
+    munmap((void *)(uintptr_t)file.data, file.size);
+    return good;
+}
+
+/* ---- 15 Program --------------------------------------------------------------------------------------------- */
 
 static const char help[] =
     "run: a language model, from a GGUF file, on this machine\n"
@@ -2947,6 +3050,7 @@ static const char help[] =
     "  ./run FILE --chat          talk (one line each; Ctrl-D ends)\n"
     "  ./run FILE --perplexity F  how well the model predicts a text file\n"
     "  ./run FILE --bench         tokens per second\n"
+    "  ./run FILE --verify        read all of it: are the weights those that were written?\n"
     "\n"
     "  -n N               at most N new tokens (128; with --chat 512)\n"
     "  -t X               temperature (0.8); 0 always takes the likeliest token\n"
@@ -2966,7 +3070,7 @@ static const char help[] =
 
 typedef struct {
     const char *file, *prompt, *perplexity, *system;
-    bool chat, bench, special, half;
+    bool chat, bench, verify, special, half;
     int64_t tokens, context, threads;
     uint64_t seed;
     Sampling how;
@@ -3047,7 +3151,7 @@ static bool parse_option(Options *o, const char *name, const char *value, bool *
     }
     *took = false;
     const struct { const char *name; bool *value; } switches[] = {
-        {"--chat", &o->chat}, {"--bench", &o->bench}, {"--special", &o->special}};
+        {"--chat", &o->chat}, {"--bench", &o->bench}, {"--verify", &o->verify}, {"--special", &o->special}};
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
         if (!strcmp(name, switches[i].name)) return *switches[i].value = true;
     return fail(error, "no option `%.40s`; see --help", name);
@@ -3068,8 +3172,8 @@ static bool parse_options(int count, char **words, Options *o, Error *error) {
         }
     }
     if (!o->file) return fail(error, "which model? ./run FILE.gguf -p \"Once upon a time\"; see --help");
-    if ((o->prompt != NULL) + o->chat + (o->perplexity != NULL) + o->bench != 1)
-        return fail(error, "choose one of -p PROMPT, --chat, --perplexity FILE and --bench; see --help");
+    if ((o->prompt != NULL) + o->chat + (o->perplexity != NULL) + o->bench + o->verify != 1)
+        return fail(error, "choose one of -p PROMPT, --chat, --perplexity FILE, --bench and --verify; see --help");
     return true;
 }
 
@@ -3306,6 +3410,13 @@ static void run_bench(Sequence *sequence) {
     release(ids);
 }
 
+static void run_verify(const Options *o) {
+    Error error = {""};
+    char hex[65];
+    must(verify_file(o->file, hex, &error), o->file, &error);
+    printf("ok: the weights are those that were written (SHA-256 %s)\n", hex);
+}
+
 int main(int count, char **words) {
     Options options;
     Error error = {""};
@@ -3313,6 +3424,7 @@ int main(int count, char **words) {
     for (int i = 1; i < count; i++)
         if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) return fputs(help, stdout) < 0;
     must(parse_options(count, words, &options, &error), NULL, &error);
+    if (options.verify) return run_verify(&options), flush(), 0;
     int64_t context = options.context ? options.context : 8192;
     /* the file's own context is not known yet; pages that are never written cost nothing */
     Engine *engine = nw_open(options.file, (context + PAGE_SIZE - 1) / PAGE_SIZE, PAGE_SIZE, (int32_t)options.threads,
