@@ -10,7 +10,8 @@ from nextword.common.errors import BadInput
 from nextword.common.language_model import Request
 from nextword.common.records import Conversation, Message
 from nextword.engine.continuation import Continuation
-from nextword.engine.prompt import MARK, prompt_ids
+from nextword.engine.prompt import prompt_ids
+from nextword.tokenizer.chat import MARK
 from nextword.tokenizer.special import CHAT_TEMPLATE
 from nextword.tokenizer.tokenizer import Tokenizer
 

@@ -1,0 +1,191 @@
+"""The chat template: how a conversation becomes tokens, and which of them the assistant must say.
+
+A template is Jinja that comes with a model from anywhere, so it runs in Jinja's sandbox. What people write
+never becomes a special token, however it is spelled: otherwise a message that contains `<|end|><|system|>`
+would speak with the system's voice. The template's own special tokens count and the messages' do not, so a
+mark that Unicode reserves for such private use (U+FDD0, a noncharacter) is put into every such spelling
+before the template is filled in, and taken out before the text is encoded. For all other conversations the
+ids are exactly those of transformers' `apply_chat_template`.
+
+Finetuning learns only what the assistant must say. No template marks that, so it is found by writing the
+conversation twice: once as it stands before an answer, generation prompt included, and once with the answer.
+What the second has more is the answer and the token that ends it. Two ways to go wrong are known from
+others' bug reports and are looked for by `check`, before any training: a template whose generation prompt is
+missing (then the answer's own header would have to be said by the model), and one that does not end an
+answer with a special token (then the model never learns to stop).
+
+Some templates rewrite earlier answers (Qwen3 removes their thoughts). An answer that is not written the same
+way once the conversation goes on is left out of the loss and counted in `Masked.left_out`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from nextword.common.dialogue import plain
+from nextword.common.errors import BadInput
+from nextword.common.records import Conversation, Message
+
+MARK = "\ufdd0"
+ASKED, ANSWER = [Message("user", "What comes next?")], "The next word."
+
+
+class Vocabulary(Protocol):
+    """What writing a conversation needs of a tokenizer."""
+
+    @property
+    def bos(self) -> int | None:
+        """The token that begins a document, if there is one."""
+        ...
+
+    @property
+    def special(self) -> dict[str, int]:
+        """Special tokens by the way they are written."""
+        ...
+
+    @property
+    def chat_template(self) -> str | None:
+        """The Jinja template that writes a conversation, if there is one."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of plain text: what looks like a special token in it is text."""
+        ...
+
+    def token_bytes(self, id: int) -> bytes:
+        """The bytes of one token; b"" for a special one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A conversation as ids, with mask 1 on what the assistant must say, its stop token included.
+
+    left_out: answers that the template writes differently once the conversation goes on.
+    """
+
+    ids: list[int]
+    mask: list[int]
+    left_out: int = 0
+
+
+class ChatTemplate:
+    """A vocabulary's template, filled in and encoded."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        """BadInput when the vocabulary has no template."""
+        if vocabulary.chat_template is None:
+            do = "give it a text to continue, or finetune it on conversations first"
+            raise BadInput("this model has no chat template: it continues text and does not converse", do=do)
+        self.vocabulary = vocabulary
+        self._source = vocabulary.chat_template
+        names = sorted((name for name in vocabulary.special if len(name) > 1), key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, names)) or r"(?!)")
+        self._template: Any = None
+
+    def ids(self, conversation: Conversation, generation_prompt: bool = True) -> list[int]:
+        """The conversation as the model was taught to read it, up to where its next answer begins."""
+        messages = [self._marked(message) for message in plain(conversation.messages)]
+        text = self._rendered(messages, self._marked(conversation.tools), generation_prompt)
+        ids, end = [], 0
+        for found in self._special.finditer(text):
+            ids += self._encoded(text[end : found.start()])
+            ids.append(self.vocabulary.special[found.group()])
+            end = found.end()
+        return ids + self._encoded(text[end:])
+
+    def masked(self, conversation: Conversation) -> Masked:
+        """Ids and mask of a whole conversation; BadInput when it has no answer that can be learnt."""
+        messages, whole = conversation.messages, self.ids(conversation, generation_prompt=False)
+        mask, left_out = [0] * len(whole), 0
+        answers = [number for number, message in enumerate(messages) if message.role == "assistant"]
+        for number in answers:
+            before = self.ids(replace(conversation, messages=messages[:number]))
+            after = self.ids(replace(conversation, messages=messages[: number + 1]), generation_prompt=False)
+            end = self._end_of_answer(after, len(before))
+            if end is None or whole[: len(before)] != before or whole[:end] != after[:end]:
+                left_out += 1
+                continue
+            mask[len(before) : end] = [1] * (end - len(before))
+        if not any(mask):
+            reason = "the template writes no answer of it" if answers else "no message of the assistant"
+            raise BadInput(f"nothing to learn in this conversation: {reason}")
+        return Masked(whole, mask, left_out)
+
+    @property
+    def stop_ids(self) -> frozenset[int]:
+        """The tokens with which the template ends an answer; empty when it ends it with none."""
+        before, after = self._probe()
+        end = self._end_of_answer(after, len(before))
+        return frozenset() if end is None else frozenset({after[end - 1]})
+
+    def check(self) -> None:
+        """BadInput when this template cannot be trained with: see the module's docstring."""
+        before, after = self._probe()
+        do = "mend `chat_template` in tokenizer_config.json"
+        if after[: len(before)] != before:
+            raise BadInput("the chat template writes a question differently once it is answered", do=do)
+        end = self._end_of_answer(after, len(before))
+        if end is None:
+            raise BadInput("the chat template ends an answer without a stop token", do=do)
+        said = after[len(before) : end - 1]
+        text = b"".join(map(self.vocabulary.token_bytes, said)).decode("utf-8", "replace").strip()
+        if not text.endswith(ANSWER):
+            raise BadInput("the chat template does not write the answer as it stands", do=do)
+        has_header = text != ANSWER or said[0] in self.vocabulary.special.values()
+        if has_header and before == self.ids(Conversation(ASKED), generation_prompt=False):
+            raise BadInput("the chat template has no generation prompt (add_generation_prompt)", do=do)
+
+    def _probe(self) -> tuple[list[int], list[int]]:
+        """The same small conversation before and with its answer."""
+        answered = Conversation([*ASKED, Message("assistant", ANSWER)])
+        return self.ids(Conversation(ASKED)), self.ids(answered, generation_prompt=False)
+
+    def _end_of_answer(self, ids: list[int], start: int) -> int | None:
+        """One past the last special token after `start`; None where there is none."""
+        known = set(self.vocabulary.special.values())
+        return next((n + 1 for n in range(len(ids) - 1, start - 1, -1) if ids[n] in known), None)
+
+    def _encoded(self, text: str) -> list[int]:
+        return self.vocabulary.encode(text.replace(MARK, "")) if text else []
+
+    def _rendered(self, messages: list[Any], tools: Any, generation_prompt: bool) -> str:
+        import jinja2
+
+        vocabulary = self.vocabulary
+        bos = next((name for name, id in vocabulary.special.items() if id == vocabulary.bos), "")
+        try:
+            if self._template is None:
+                self._template = _sandbox().from_string(self._source)
+            text: str = self._template.render(
+                messages=messages, tools=tools, bos_token=bos, add_generation_prompt=generation_prompt
+            )
+        except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:
+            raise BadInput(f"the chat template cannot write this conversation ({error})") from error
+        return text
+
+    def _marked(self, value: Any) -> Any:
+        """The value with a mark inside every spelling of a special token, at any depth."""
+        if isinstance(value, str):
+            return self._special.sub(lambda found: found[0][0] + MARK + found[0][1:], value.replace(MARK, ""))
+        if isinstance(value, dict):
+            return {name: self._marked(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self._marked(item) for item in value]
+        return value
+
+
+def _sandbox() -> Any:
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def refuse(reason: str) -> None:
+        raise jinja2.TemplateError(reason)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.globals["raise_exception"] = refuse
+    return environment
