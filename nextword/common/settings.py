@@ -1,8 +1,12 @@
-"""A stage's settings: one frozen dataclass whose fields carry their own help.
+"""A stage's settings: one frozen dataclass whose fields carry their own help, and the range they may have.
 
     @dataclass(frozen=True)
     class CollectSettings:
         source: str = option("python-docs", "what to read: python-docs, a folder, an address or a file")
+        tries: int = option(3, "attempts at a page that fails", least=1)
+
+        def __post_init__(self) -> None:
+            check_ranges(self)
 
 The command line, the TOML file (`--config`) and docs/settings.md are all made from these fields.
 """
@@ -10,20 +14,59 @@ The command line, the TOML file (`--config`) and docs/settings.md are all made f
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from nextword.common.errors import BadInput
 
 S = TypeVar("S")
 
 
-def option(default: Any, help: str) -> Any:
-    """A settings field with its default and one line of help."""
+def option(
+    default: Any,
+    help: str,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+) -> Any:
+    """A settings field with its default, one line of help, and the range that `check_ranges` holds it to."""
     if isinstance(default, (list, dict)):
         raise TypeError("settings are frozen: use a tuple")
-    return dataclasses.field(default=default, metadata={"help": help})
+    bounds = {"least": least, "above": above, "most": most}
+    return dataclasses.field(
+        default=default, metadata={"help": help, **{k: v for k, v in bounds.items() if v is not None}}
+    )
+
+
+def check_ranges(settings: Any) -> None:
+    """BadInput for the first field outside its range. NaN and infinity are outside every range."""
+    for field in dataclasses.fields(settings):
+        bounds, value = field.metadata, getattr(settings, field.name)
+        least, above, most = (bounds.get(name) for name in ("least", "above", "most"))
+        if least is None and above is None and most is None:
+            continue
+        fits = (
+            -math.inf < value < math.inf
+            and (least is None or value >= least)
+            and (above is None or value > above)
+            and (most is None or value <= most)
+        )
+        if not fits:
+            raise BadInput(f"{field.name} is {value}", do=f"give {_range(least, above, most)}")
+
+
+def _range(least: float | None, above: float | None, most: float | None) -> str:
+    """The range in words.
+
+    >>> _range(1, None, None), _range(None, 0, 1)
+    ('at least 1', 'more than 0 and at most 1')
+    """
+    ends = (("at least", least), ("more than", above), ("at most", most))
+    return " and ".join(f"{words} {end:,}" for words, end in ends if end is not None)
 
 
 def from_toml(settings: type[S], path: Path, section: str) -> dict[str, Any]:
@@ -32,11 +75,14 @@ def from_toml(settings: type[S], path: Path, section: str) -> dict[str, Any]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadInput("no such file", where=path) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"not readable TOML ({error})", where=path) from error
-    values: dict[str, Any] = tables.get(section, {})
+    found = tables.get(section, {})
+    if not isinstance(found, dict):
+        raise BadInput(f"{section} is not a table", where=path, do=f"put its settings under [{section}]")
     types = get_type_hints(settings)
-    for name, value in values.items():
+    values: dict[str, Any] = {}
+    for name, value in found.items():
         if name not in types:
             known = ", ".join(sorted(types))
             raise BadInput(f"[{section}] has no setting `{name}`", where=path, do=f"choose from {known}")
@@ -45,15 +91,37 @@ def from_toml(settings: type[S], path: Path, section: str) -> dict[str, Any]:
 
 
 def _as_type(value: Any, wanted: Any, where: str) -> Any:
-    accepted = [
-        getattr(kind, "__origin__", kind) for kind in (get_args(wanted) if "|" in str(wanted) else (wanted,))
-    ]
-    if isinstance(value, list) and tuple in accepted:
-        return tuple(value)
-    if isinstance(value, str) and Path in accepted:
-        return Path(value)
-    if isinstance(value, int) and not isinstance(value, bool) and float in accepted:
-        return float(value)
-    if not any(isinstance(kind, type) and type(value) is kind for kind in accepted):
-        raise BadInput(f"{value!r} is not a {wanted}", where=where)
-    return value
+    """The TOML value as the field's type: paths are texts there, tuples lists, and 3 may stand for 3.0."""
+    for kind in _kinds(wanted):
+        if get_origin(kind) is tuple and isinstance(value, list):
+            return tuple(_as_type(item, get_args(kind)[0], where) for item in value)
+        if kind is Path and isinstance(value, str):
+            return Path(value)
+        if kind is float and type(value) is int and abs(value) < 1 << 63:
+            return float(value)
+        if type(value) is kind:
+            return value
+    raise BadInput(f"{value!r:.80} is not {in_words(wanted)}", where=where)
+
+
+WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", Path: "a path"}
+
+
+def in_words(wanted: Any) -> str:
+    """A type as a person names it.
+
+    >>> in_words(int | None), in_words(tuple[str, ...])
+    ('a whole number', 'a list of texts')
+    """
+    said = []
+    for kind in _kinds(wanted):
+        is_list = get_origin(kind) is tuple
+        words = WORDS[get_args(kind)[0] if is_list else kind]
+        said.append(f"a list of {words.removeprefix('a ')}s" if is_list else words)
+    return " or ".join(said)
+
+
+def _kinds(wanted: Any) -> list[Any]:
+    """The types a field may have; None, which only the default can be, left out."""
+    is_union = get_origin(wanted) in (Union, UnionType)
+    return [kind for kind in get_args(wanted) if kind is not NoneType] if is_union else [wanted]

@@ -1,5 +1,6 @@
 """Settings come from the command line, then a TOML file, then their defaults."""
 
+import math
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nextword.common.errors import BadInput
-from nextword.common.settings import from_toml, option
+from nextword.common.settings import check_ranges, from_toml, option
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,51 @@ def test_a_file_without_the_table_changes_nothing(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("[x]\npage = 3", "no setting `page`.*choose from .*pages"),
-        ('[x]\npages = "three"', "'three' is not"),
-        ("[x]\npages = true", "True is not"),
+        ('[x]\npages = "three"', "'three' is not a whole number"),
+        ("[x]\npages = true", "True is not a whole number"),
+        ('[x]\nlimit = "long"', "'long' is not a number"),
+        ("[x]\npackages = [1]", "1 is not a text"),
+        ('[x]\npackages = "numpy"', "'numpy' is not a list of texts"),
+        ("[x]\nstrict = 1", "1 is not true or false"),
+        (f"[x]\nratio = 1{'0' * 400}", "is not a number"),
+        ("x = 3", r"x is not a table; put its settings under \[x\]"),
         ("[x", "not readable TOML"),
+        (f"x = {'[' * 5000}", "not readable TOML"),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(BadInput, match=says):
         from_toml(Settings, write(tmp_path, text), "x")
+
+
+@dataclass(frozen=True)
+class Bounded:
+    tries: int = option(3, "attempts", least=1)
+    share: float = option(0.5, "a share", above=0, most=1)
+    name: str = option("", "no range")
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"tries": 0}, "tries is 0; give at least 1"),
+        ({"tries": -(10**400)}, "tries is -1000"),
+        ({"share": 0.0}, r"share is 0\.0; give more than 0 and at most 1"),
+        ({"share": 1.5}, r"share is 1\.5"),
+        ({"share": math.nan}, "share is nan"),
+        ({"share": math.inf}, "share is inf"),
+    ],
+)
+def test_a_value_outside_its_range_is_named_with_the_range(values: dict[str, float], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        Bounded(**values)
+
+
+def test_the_ends_that_belong_to_a_range_are_allowed() -> None:
+    assert Bounded(tries=1, share=1.0) == Bounded(1, 1.0)
 
 
 def test_a_mutable_default_is_refused() -> None:
