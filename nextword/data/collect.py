@@ -22,7 +22,7 @@ from nextword.common.errors import BadInput, Corrupt
 from nextword.common.files import read_json, write_json
 from nextword.common.outbound import Gate, is_loopback
 from nextword.common.progress import Progress
-from nextword.common.settings import option
+from nextword.common.settings import check_ranges, option
 from nextword.data.address import normal, target
 from nextword.data.archive import ArchiveWriter, Page, finished_segments
 from nextword.data.crawl import Limits, Site, crawl
@@ -30,10 +30,15 @@ from nextword.data.fetch import Fetcher
 from nextword.data.folder import read_folder
 from nextword.data.manners import Manners
 from nextword.data.pydoc_site import PYTHON, crawl_pydoc, shelves
+from nextword.data.warc import MAX_RECORD_BYTES
 
 PYTHON_DOCS = "python-docs"
 SUMMARY = "collect.json"
 MOST_NAMED = 200
+MOST_PAGE_MB = MAX_RECORD_BYTES // 2**23 - 1
+"""A file of eight times this size still fits a record of the archive."""
+DAY = 24 * 60 * 60
+"""Longer than this no page is worth waiting for; and the system's clocks end somewhere."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +50,25 @@ class CollectSettings:
         (),
         'packages beside the standard library (python-docs); none given: those nextword uses; "none": none',
     )
-    max_pages: int = option(10_000, "documents at most")
-    max_pages_per_package: int = option(150, "documents of one package at most (python-docs)")
-    max_depth: int = option(20, "links to follow from the first page")
-    max_page_mb: float = option(8.0, "one page or document at most, in MiB (a file: eight times that)")
-    time_limit: float = option(0.0, "stop after so many seconds and keep what came; 0: no limit")
-    delay: float = option(1.0, "seconds between two requests to a host (none on this machine)")
-    timeout: float = option(30.0, "seconds a page may take")
-    tries: int = option(3, "attempts at a page that fails")
-    servers: int = option(2, "pydoc servers side by side (python-docs)")
+    max_pages: int = option(10_000, "documents at most", least=1)
+    max_pages_per_package: int = option(150, "documents of one package at most (python-docs)", least=1)
+    max_depth: int = option(20, "links to follow from the first page", least=0)
+    max_page_mb: float = option(
+        8.0, "one page or document at most, in MiB (a file: eight times that)", above=0, most=MOST_PAGE_MB
+    )
+    time_limit: float = option(0.0, "stop after so many seconds and keep what came; 0: no limit", least=0)
+    delay: float = option(
+        1.0, "seconds between two requests to a host (none on this machine)", least=0, most=DAY
+    )
+    timeout: float = option(30.0, "seconds a page may take", above=0, most=DAY)
+    tries: int = option(3, "attempts at a page that fails", least=1)
+    servers: int = option(2, "pydoc servers side by side (python-docs)", least=1, most=64)
     allow_private: bool = option(False, "allow addresses of private networks and of this machine")
 
     def __post_init__(self) -> None:
         if not self.source.strip():
             raise BadInput("the source is empty", do="give python-docs, a folder, a file or an address")
+        check_ranges(self)
 
 
 @dataclass
@@ -121,11 +131,12 @@ def collect(
 
     A finished folder with the same settings is left as it is. Raises BadInput for a source that is not there,
     not allowed or holds no text, and for a folder that holds another source; Failure when the disk is full or
-    a site stops answering (what came is kept, and the same call goes on).
+    a site stops answering (what came is kept, and the same call goes on). A folder in which no document was
+    kept is left as it was found, free for another source.
     """
     if finished := _finished(out, settings):
         return finished
-    started = clock()
+    started, is_new = clock(), not out.exists()
     until = started + settings.time_limit if settings.time_limit > 0 else float("inf")
     summary = CollectSummary(settings.source)
     archive = ArchiveWriter(out, {"source": settings.source})
@@ -135,14 +146,19 @@ def collect(
         for page in archive.so_far():
             summary.add(page)
         bar = progress or Progress("collect", unit="pages")
-        with bar as shown, closing(source):
-            for page in _bounded(source, lambda: summary.pages < settings.max_pages and clock() < until):
-                if page.body or page.headers or "failure" in page.meta:
-                    archive.write(page)
-                summary.add(page)
-                shown.set(summary.pages, f"{summary.bytes / 1e6:.1f} MB  {_short(page)}")
-        if summary.pages == 0:
-            raise _nothing(settings, summary)
+        try:
+            with bar as shown, closing(source):
+                for page in _bounded(source, lambda: summary.pages < settings.max_pages and clock() < until):
+                    if page.body or page.headers or "failure" in page.meta:
+                        archive.write(page)
+                    summary.add(page)
+                    shown.set(summary.pages, f"{summary.bytes / 1e6:.1f} MB  {_short(page)}")
+            if summary.pages == 0:
+                raise _nothing(settings, summary, clock() >= until)
+        except BaseException:
+            if summary.pages == 0:
+                _give_up(out, is_new)
+            raise
     summary.is_cut = clock() >= until or summary.pages >= settings.max_pages
     summary.seconds = round(clock() - started, 1)
     named = dict(list(summary.failures.items())[:MOST_NAMED])
@@ -244,7 +260,16 @@ def _finished(out: Path, settings: CollectSettings) -> CollectSummary | None:
         ) from error
 
 
-def _nothing(settings: CollectSettings, summary: CollectSummary) -> BadInput:
+def _give_up(out: Path, is_new: bool) -> None:
+    """Take back what was begun in a folder that holds no document (its lock is ours), and our own folder."""
+    for path in (*out.glob("pages-*.warc.gz*"), out / ".lock"):
+        path.unlink(missing_ok=True)
+    if is_new:
+        with suppress(OSError):  # somebody has put something else there
+            out.rmdir()
+
+
+def _nothing(settings: CollectSettings, summary: CollectSummary, is_late: bool) -> BadInput:
     """The error for a source that gave no document, in the words of the first failure."""
     if summary.failures:
         place, why = next(iter(summary.failures.items()))
@@ -253,6 +278,8 @@ def _nothing(settings: CollectSettings, summary: CollectSummary) -> BadInput:
     if summary.skipped:
         reason = max(summary.skipped, key=lambda reason: summary.skipped[reason])
         return BadInput(f"gave no text: {reason}", where=settings.source)
+    if is_late:
+        return BadInput("gave no text in time", where=settings.source, do="raise --time-limit, or give 0")
     return BadInput(
         "holds no document", where=settings.source, do="txt, md, html, pdf, docx, hwpx, jsonl ... are read"
     )

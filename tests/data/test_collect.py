@@ -1,6 +1,7 @@
 """Collect, from the outside: a source goes in, an archive and its summary come out, whatever happens."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from nextword.common.errors import BadInput, Corrupt, Failure
 from nextword.data.archive import pages
-from nextword.data.collect import CollectSettings, collect
+from nextword.data.collect import MOST_PAGE_MB, CollectSettings, collect
 from nextword.data.warc import MAX_RECORD_BYTES
 
 LOCAL = {"allow_private": True, "tries": 1}
@@ -83,6 +84,31 @@ def test_another_source_in_the_same_folder_is_refused(web, tmp_path):
 def test_a_site_that_cannot_be_reached_is_one_clear_line(tmp_path):
     with pytest.raises(BadInput, match=r"127\.0\.0\.1:1.*cannot be reached"):
         collect(CollectSettings("http://127.0.0.1:1/", **LOCAL), tmp_path)
+
+
+def test_a_source_that_gave_nothing_leaves_the_folder_to_another(web, tmp_path):
+    out = tmp_path / "out"
+    for _ in range(2):
+        with pytest.raises(BadInput, match="cannot be reached"):
+            collect(CollectSettings("http://127.0.0.1:1/", **LOCAL), out)
+        assert not out.exists()
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(BadInput, match="cannot be reached"):
+        collect(CollectSettings("http://127.0.0.1:1/", **LOCAL), out)
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+    web.pages["/"] = "hi"
+    assert collect(CollectSettings(web.url, **LOCAL), out).pages == 1
+
+
+def test_a_failure_after_a_page_has_come_keeps_the_folder(web, tmp_path):
+    chain(web, 2)
+    web.pages["/1"] = links(*(f"/bad{n}" for n in range(20)))
+    web.pages |= {f"/bad{n}": (lambda handler: None) for n in range(20)}
+    with pytest.raises(Failure, match="stopped answering"):
+        collect(CollectSettings(web.url, **LOCAL), tmp_path)
+    with pytest.raises(BadInput, match="holds another collection"):
+        collect(CollectSettings(web.url + "/0", **LOCAL), tmp_path)
 
 
 def test_a_site_whose_robots_forbid_everything_says_so(web, tmp_path):
@@ -169,6 +195,14 @@ def test_the_time_limit_keeps_what_came(tmp_path):
     assert len(paths(tmp_path / "out")) == summary.pages
 
 
+def test_a_limit_too_short_for_a_single_page_says_so(tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    ticks = iter(range(100))
+    settings = CollectSettings(str(tmp_path / "a.txt"), time_limit=0.5)
+    with pytest.raises(BadInput, match="gave no text in time; raise --time-limit"):
+        collect(settings, tmp_path / "out", clock=lambda: float(next(ticks)))
+
+
 def test_a_damaged_summary_or_archive_is_named(tmp_path):
     (tmp_path / "a.txt").write_text("text")
     settings = CollectSettings(str(tmp_path / "a.txt"))
@@ -209,7 +243,7 @@ def test_the_documentation_of_this_python_is_collected(tmp_path):
 COLLECT = """
 import sys
 from pathlib import Path
-from nextword.data.collect import CollectSettings, collect
+from nextword.data.collect import MOST_PAGE_MB, CollectSettings, collect
 collect(CollectSettings(sys.argv[1], allow_private=True, tries=1), Path(sys.argv[2]))
 """
 
@@ -242,4 +276,27 @@ def test_a_killed_crawl_goes_on_without_asking_again(web, tmp_path, sign):
 
 
 def test_the_largest_page_fits_a_record():
-    assert CollectSettings().max_page_mb * 8 * 2**20 < MAX_RECORD_BYTES
+    assert MOST_PAGE_MB * 8 * 2**20 < MAX_RECORD_BYTES
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_pages": -1},
+        {"max_pages": 0},
+        {"max_depth": -1},
+        {"max_page_mb": 0.0},
+        {"max_page_mb": MOST_PAGE_MB + 1.0},
+        {"time_limit": -1.0},
+        {"time_limit": math.nan},
+        {"timeout": math.nan},
+        {"timeout": 1e300},
+        {"delay": -0.5},
+        {"tries": 0},
+        {"servers": 0},
+    ],
+)
+def test_numbers_out_of_range_are_named(wrong):
+    (name,) = wrong
+    with pytest.raises(BadInput, match=f"^{name} is .*; give "):
+        CollectSettings(**wrong)
