@@ -279,7 +279,7 @@ def _nothing(settings: CollectSettings, summary: CollectSummary, is_late: bool) 
         reason = max(summary.skipped, key=lambda reason: summary.skipped[reason])
         return BadInput(f"gave no text: {reason}", where=settings.source)
     if is_late:
-        return BadInput("gave no text in time", where=settings.source, do="raise --time-limit, or give 0")
+        return BadInput("gave no text in time", where=settings.source, do="allow it more time")
     return BadInput(
         "holds no document", where=settings.source, do="txt, md, html, pdf, docx, hwpx, jsonl ... are read"
     )

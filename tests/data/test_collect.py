@@ -199,7 +199,7 @@ def test_a_limit_too_short_for_a_single_page_says_so(tmp_path):
     (tmp_path / "a.txt").write_text("text")
     ticks = iter(range(100))
     settings = CollectSettings(str(tmp_path / "a.txt"), time_limit=0.5)
-    with pytest.raises(BadInput, match="gave no text in time; raise --time-limit"):
+    with pytest.raises(BadInput, match="gave no text in time; allow it more time"):
         collect(settings, tmp_path / "out", clock=lambda: float(next(ticks)))
 
 
