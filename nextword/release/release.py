@@ -21,7 +21,11 @@ from nextword.common.settings import option
 from nextword.release.card import BUILD, write_card
 from nextword.release.gguf_file import inspect
 from nextword.release.parameters import write_parameters
+from nextword.release.quantise import tensor_type
 from nextword.runner.build import SOURCE, build
+
+LONGEST_NAME = 200
+"""Bytes: file systems allow 255, and a file on its way has a longer name."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class ReleaseSettings:
 
     type: str = option("Q8_0", "how weights are stored: F32, F16, BF16, Q8_0 or Q4_0")
     name: str = option("", "the file's name without .gguf; empty takes the run folder's")
+
+    def __post_init__(self) -> None:
+        tensor_type(self.type)
+        _file_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -50,10 +58,12 @@ def release(
 ) -> ReleaseResult:
     """Write the two files of a run folder, or of any checkpoint folder, into `out`.
 
-    Raises BadInput or Corrupt for a folder that has no sound model, Failure when the disk is full.
+    Raises BadInput or Corrupt for a folder that has no sound model and for a place that cannot be written,
+    Failure when the disk is full.
     """
     checkpoint, run_folder = find_checkpoint(run)
     gguf = out / f"{_file_name(settings.name or (run_folder or checkpoint).resolve().name)}.gguf"
+    _make_folder(out)
     with progress or Progress("release", unit="tensors") as shown:
         written = write_parameters(checkpoint, gguf, settings.type, shown)
     notes = list(written.notes)
@@ -89,6 +99,22 @@ def _write_program(architecture: str, out: Path, notes: list[str]) -> tuple[Path
         return source, None
 
 
+def _make_folder(out: Path) -> None:
+    """Before any work, so that a place where nothing can be written is said at once."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"no folder can be made here ({error.strerror})", where=out, do="choose another --out"
+        ) from error
+
+
 def _file_name(name: str) -> str:
     """A name that is safe as a file's and as a repository's: letters of any script, digits, `.`, `_`, `-`."""
-    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
+    safe = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
+    if (size := len(safe.encode())) > LONGEST_NAME:
+        raise BadInput(
+            f"the name {safe[:20]}... takes {size} bytes, too many for a file's",
+            do=f"give a --name of at most {LONGEST_NAME} (a Korean letter takes 3)",
+        )
+    return safe

@@ -77,10 +77,34 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
         release(ReleaseSettings(), tmp_path, tmp_path / "out")
 
 
-def test_an_unknown_type_is_refused_before_anything_is_written(folder, tmp_path):
-    with pytest.raises(BadInput, match="unknown tensor type 'Q3_K'"):
-        release(ReleaseSettings(type="Q3_K"), folder, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+def test_an_unknown_type_is_refused_before_anything_is_begun():
+    with pytest.raises(BadInput, match="unknown tensor type 'Q3_K'; choose from F32"):
+        ReleaseSettings(type="Q3_K")
+
+
+@pytest.mark.parametrize(("name", "size"), [("a" * 400, 400), ("가" * 67, 201)])
+def test_a_name_too_long_for_a_file_is_refused(name, size):
+    with pytest.raises(BadInput, match=f"takes {size} bytes, too many for a file's; give a --name of at"):
+        ReleaseSettings(name=name)
+
+
+def test_a_name_may_be_as_long_as_it_says(folder, tmp_path):
+    made = release(ReleaseSettings(name="a" * 200), folder, tmp_path)
+    assert made.gguf.stat().st_size > 0
+
+
+def test_a_folder_whose_name_is_too_long_for_a_file_is_sent_to_name(folder, tmp_path):
+    model = copy_with(folder, tmp_path / ("b" * 220), "none", b"")
+    with pytest.raises(BadInput, match="give a --name"):
+        release(ReleaseSettings(), model, tmp_path / "out")
+
+
+def test_a_place_where_no_folder_can_be_made_is_one_clear_line(folder, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "within"):
+        with pytest.raises(BadInput, match=f"{out}: no folder can be made here .*; choose another --out"):
+            release(ReleaseSettings(), folder, out)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def copy_with(folder: Path, to: Path, name: str, data: bytes) -> Path:
