@@ -37,6 +37,8 @@ from nextword.release.quantise import quantise, size_in_bytes
 CHECKSUM = "nextword.data_sha256"
 ALIGNMENT = 32
 MAX_DIMENSIONS = 4
+ENTRY_BYTES, KEY_BYTES = 24, 13
+"""The least that a tensor's and a key's place in the header can take."""
 STRING, ARRAY, BOOL = 8, 9, 7
 SCALARS = {0: "<u1", 1: "<i1", 2: "<u2", 3: "<i2", 4: "<u4", 5: "<i4", 6: "<f4", 7: "<u1"}
 SCALARS |= {10: "<u8", 11: "<i8", 12: "<f8"}
@@ -196,6 +198,9 @@ def _read_header(cursor: _Cursor) -> Inspection:
     if version not in (2, 3):
         raise cursor.fail(f"GGUF version {version}, we read 2 and 3,")
     tensor_count, key_count = cursor.number("Q"), cursor.number("Q")
+    for count, smallest, what in ((tensor_count, ENTRY_BYTES, "tensors"), (key_count, KEY_BYTES, "keys")):
+        if count > (len(cursor.data) - cursor.at) // smallest:
+            raise cursor.fail(f"{count:,} {what} are said to be in a file of {len(cursor.data):,} bytes,")
     keys: dict[str, Any] = {}
     for _ in range(key_count):
         name = cursor.text()
@@ -210,7 +215,21 @@ def _read_header(cursor: _Cursor) -> Inspection:
     tensors = [_place(entry, start, alignment, cursor) for entry in entries]
     if len({tensor.name for tensor in tensors}) < len(tensors):
         raise cursor.fail("a tensor appears twice")
+    _check_nothing_is_left(tensors, start, alignment, cursor)
     return Inspection(version, keys, tensors, start, len(cursor.data))
+
+
+def _check_nothing_is_left(tensors: list[Tensor], start: int, alignment: int, cursor: _Cursor) -> None:
+    """Tensors lie one after the other and fill the data: with one lost from the table they would not."""
+    at = start
+    for tensor in sorted(tensors, key=lambda tensor: tensor.offset):
+        if not 0 <= tensor.offset - at < alignment:
+            raise cursor.fail(
+                f"{tensor.name!r:.80} does not follow the tensor before it, tensor table ending"
+            )
+        at = tensor.offset + tensor.size
+    if (left := len(cursor.data) - at) >= alignment:
+        raise cursor.fail(f"{left:,} bytes of the data belong to no tensor, tensor table ending")
 
 
 def _read_entry(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:

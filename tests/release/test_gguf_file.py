@@ -92,15 +92,37 @@ def test_a_header_altered_anywhere_is_refused_or_read_but_never_breaks_the_reade
         inspect(path)
 
 
+@pytest.mark.parametrize("bit", range(64))
+def test_a_tensor_count_with_a_flipped_bit_is_refused_in_one_line(gguf, tmp_path, bit):
+    data = bytearray(gguf.read_bytes())
+    data[8 + bit // 8] ^= 1 << bit % 8
+    path = tmp_path / "flipped.gguf"
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match="the file is damaged: copy it again") as refused:
+        inspect(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_bytes_that_belong_to_no_tensor_are_refused_but_not_the_last_padding(gguf, tmp_path):
+    path = tmp_path / "longer.gguf"
+    path.write_bytes(gguf.read_bytes() + bytes(31))
+    assert inspect(path).tensors == inspect(gguf).tensors
+    path.write_bytes(gguf.read_bytes() + bytes(64))
+    with pytest.raises(Corrupt, match="64 bytes of the data belong to no tensor"):
+        inspect(path)
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         (b"", "not a GGUF file"),
         (b"PK\x03\x04 something else", "not a GGUF file; export one with `nextword release`"),
         (b"GGUF" + struct.pack("<IQQ", 1, 0, 0), "GGUF version 1, we read 2 and 3"),
-        (b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 0), "truncated"),
-        (b"GGUF" + struct.pack("<IQQ", 3, 0, 1 << 60), "truncated"),
-        (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1 << 62), "truncated"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 0), "1,152,921,504,606,846,976 tensors are said to be"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 0, 1 << 60), "1,152,921,504,606,846,976 keys are said to be"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + bytes(7), "tensors are said to be in a file of 31 bytes"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + struct.pack("<Q", 99) + bytes(24), "truncated"),
+        (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1 << 62) + bytes(5), "truncated"),
         (b"GGUF" + struct.pack("<IQQQ1sIIQ", 3, 0, 1, 1, b"a", 9, 4, 1 << 62), "truncated"),
         (b"GGUF" + struct.pack("<IQQQ1sI", 3, 0, 1, 1, b"a", 99), "unknown value type 99"),
         (b"GGUF" + struct.pack("<IQQQ1sI", 3, 0, 1, 1, b"\xff", 0), "a name that is not UTF-8"),
