@@ -1,0 +1,80 @@
+"""How likely a model finds answers: the log-probability of every scored token, differentiable.
+
+Everything after finetuning needs this one number per token: preferences sum it over an answer, policies
+weigh it by an advantage, a reference is only asked for it. Prompts shared by several answers are computed
+once (`branches.py`), the head only where a token is scored, and its logits never stand in memory together
+(`fused_logprobs.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nextword.model.fused_logprobs import target_logprobs
+from nextword.model.llama import Llama
+from nextword.train.branches import Packed, Tree, pack_trees
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Of every scored token: ln p, and the entropy in nats of what might have stood there. Both (N,) fp32."""
+
+    logprobs: Tensor
+    entropies: Tensor
+
+
+def hidden_states(model: Llama, packed: Packed, dtype: torch.dtype | None = None) -> Tensor:
+    """All hidden states, each sequence's as if it stood alone: (B T, C)."""
+    return model.hidden(packed.ids, packed.positions, packed.mask(), dtype=dtype).flatten(0, 1)
+
+
+def token_logprobs(model: Llama, packed: Packed, dtype: torch.dtype | None = None) -> Scored:
+    """ln p of each scored token. dtype is what the layers work in, the weights' own unless given."""
+    hidden = hidden_states(model, packed, dtype)[packed.predictors]  # (N, C)
+    return Scored(*target_logprobs(hidden, model.lm_head.weight, packed.targets))
+
+
+class Answers(nn.Module):
+    """A model and `token_logprobs` as one module, so that it can be compiled and wrapped."""
+
+    def __init__(self, model: Llama, dtype: torch.dtype | None) -> None:
+        super().__init__()
+        self.model, self.dtype = model, dtype
+
+    def forward(self, packed: Packed) -> Scored:
+        """ln p of each scored token."""
+        return token_logprobs(self.model, packed, self.dtype)
+
+
+@torch.no_grad()
+def sequence_logprobs(
+    model: Llama,
+    trees: Sequence[Tree],
+    dtype: torch.dtype | None = None,
+    tokens_at_once: int = 16_384,
+) -> list[float]:
+    """ln p of each answer's scored tokens together, tree by tree, branch by branch; no gradient is kept."""
+    device = model.frequencies.device
+    found: list[float] = []
+    for piece in in_pieces(trees, tokens_at_once):
+        packed = pack_trees(piece).to(device)
+        found += packed.summed(token_logprobs(model, packed, dtype).logprobs).tolist()
+    return found
+
+
+def in_pieces(trees: Iterable[Tree], tokens: int) -> Iterator[list[Tree]]:
+    """Neighbours of at most so many tokens together, or one tree."""
+    piece: list[Tree] = []
+    size = 0
+    for tree in trees:
+        if piece and size + tree.size > tokens:
+            yield piece
+            piece, size = [], 0
+        piece.append(tree)
+        size += tree.size
+    if piece:
+        yield piece

@@ -1,0 +1,120 @@
+"""A packed batch must be the same sequences, each as if it stood alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.train.branches import Branch, Tree, pack_trees
+from nextword.train.sequence_logprobs import in_pieces, sequence_logprobs, token_logprobs
+
+ids = st.integers(0, 99)
+branches = st.lists(st.tuples(ids, st.integers(0, 1)), max_size=9).map(
+    lambda tokens: Branch(tuple(id for id, _ in tokens), tuple(on for _, on in tokens))
+)
+trees = st.builds(
+    Tree,
+    st.lists(ids, min_size=1, max_size=7).map(tuple),
+    st.lists(branches, min_size=1, max_size=4).map(tuple),
+)
+
+
+def tree(prefix: int, *lengths: int, seed: int = 0) -> Tree:
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(length: int) -> tuple[int, ...]:
+        return tuple(torch.randint(0, 512, (length,), generator=generator).tolist())
+
+    return Tree(draw(prefix), tuple(Branch(draw(n), (1,) * n) for n in lengths))
+
+
+@given(st.lists(trees, min_size=1, max_size=5), st.integers(1, 40))
+@settings(max_examples=150)
+def test_every_sequence_can_be_read_back_through_the_mask(forest, row):
+    packed = pack_trees(forest, row=row)
+    sequences = [(each, branch) for each in forest for branch in each.branches]
+    assert len(packed.ends) == len(sequences)
+    mask = packed.mask()
+    T = packed.ids.shape[1]
+    mask = torch.ones(len(packed.ids), 1, T, T).tril().bool() if mask is None else mask
+    for number, (each, branch) in enumerate(sequences):
+        n, end = divmod(int(packed.ends[number]), T)
+        seen = mask[n, 0, end].nonzero().flatten()
+        whole = [*each.prefix, *branch.ids]
+        assert packed.ids[n, seen].tolist() == whole
+        assert packed.positions[n, seen].tolist() == list(range(len(whole)))
+        scored = packed.sequence == number
+        learnt = [(j, id) for j, (id, on) in enumerate(zip(branch.ids, branch.mask, strict=True)) if on]
+        assert packed.targets[scored].tolist() == [id for _, id in learnt]
+        assert packed.offset[scored].tolist() == list(range(len(learnt)))
+        positions = packed.positions.flatten()[packed.predictors[scored]].tolist()
+        assert positions == [len(each.prefix) + j - 1 for j, _ in learnt]
+        assert int(packed.counts[number]) == len(learnt)
+    assert packed.tokens == sum(len(each.prefix) + len(branch.ids) for each, branch in sequences)
+
+
+@given(st.lists(trees, min_size=1, max_size=5), st.integers(1, 40))
+@settings(max_examples=50)
+def test_rows_are_no_longer_than_asked_where_single_answers_allow_it(forest, row):
+    longest = max(each.longest for each in forest)
+    assert pack_trees(forest, row=row).ids.shape[1] <= max(row, longest)
+
+
+def test_a_prompt_stands_once_before_its_answers():
+    packed = pack_trees([tree(100, 10, 10), tree(90, 20, 10)])
+    assert packed.ids.numel() == 240 and packed.tokens == 430
+
+
+@pytest.fixture
+def forest():
+    return [tree(20, 9, 14, seed=1), tree(3, 30, 2, 1, seed=2), tree(5, 8, seed=3)]
+
+
+def alone(model, forest):
+    """Each sequence by itself, by the textbook."""
+    for each in forest:
+        for branch in each.branches:
+            whole = torch.tensor([[*each.prefix, *branch.ids]])
+            scores = model(whole).log_softmax(-1)[0, len(each.prefix) - 1 : -1]
+            yield scores.gather(1, torch.tensor(branch.ids)[:, None])[:, 0]
+
+
+@pytest.mark.parametrize("row", [1, 40, 1000])
+def test_log_probabilities_and_gradients_are_those_of_each_sequence_alone(tiny_model, forest, row):
+    packed = pack_trees(forest, row=row)
+    ours, plain = token_logprobs(tiny_model, packed).logprobs, torch.cat(list(alone(tiny_model, forest)))
+    torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-4)
+    g = torch.linspace(-1, 1, len(plain))
+    parameters = list(tiny_model.parameters())
+    mine, true = (torch.autograd.grad(values, parameters, g) for values in (ours, plain))
+    for one, other in zip(mine, true, strict=True):
+        assert (one - other).norm() <= 1e-4 * other.norm()
+
+
+def test_bf16_on_a_cpu_goes_through_the_same_mask(tiny_model, forest):
+    packed = pack_trees(forest)
+    rounded = token_logprobs(tiny_model, packed, torch.bfloat16).logprobs
+    assert (rounded - torch.cat(list(alone(tiny_model, forest)))).abs().mean() < 0.2
+
+
+def test_sums_do_not_depend_on_how_many_are_computed_at_once(tiny_model, forest):
+    together = sequence_logprobs(tiny_model, forest)
+    torch.testing.assert_close(
+        together, sequence_logprobs(tiny_model, forest, tokens_at_once=1), rtol=1e-4, atol=1e-4
+    )
+    expected = [one.sum().item() for one in alone(tiny_model, forest)]
+    torch.testing.assert_close(together, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_values_of_each_sequence_stand_in_a_row_of_their_own(forest):
+    packed = pack_trees(forest)
+    rows = packed.padded(torch.arange(64.0) + 1)
+    assert rows.shape == (6, 30) and rows[0].count_nonzero() == 9 and rows[4, 0] == 9 + 14 + 30 + 2 + 1
+
+
+def test_pieces_keep_the_order_and_a_large_tree_is_a_piece_of_its_own(forest):
+    pieces = list(in_pieces(forest, 45))
+    assert pieces == [[one] for one in forest]
+    assert list(in_pieces(forest, 1000)) == [forest]
