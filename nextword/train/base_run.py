@@ -1,25 +1,20 @@
-"""One pretraining run put together: text, model, optimiser, step and loop, and the looks along the way."""
+"""One pretraining run put together: how far it goes, and the text, model, optimiser and step that go there.
+
+It settles depth and steps (horizon.py keeps the decision), builds the parts from the settings, and hands
+them to the loop. What is shown along the way is for looks.py.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import os
-import shutil
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-import torch
-
-from nextword import engine
 from nextword.common.errors import BadInput
-from nextword.common.files import folder_written_atomically
 from nextword.common.progress import Progress
-from nextword.common.terminal import printable
-from nextword.evaluate.bits_per_byte import bits_per_byte
-from nextword.model.checkpoint import save_checkpoint
 from nextword.model.config import ModelConfig
 from nextword.model.llama import Llama
 from nextword.tokenizer import loader
@@ -27,15 +22,16 @@ from nextword.tokenizer.shards import Shards
 from nextword.tokenizer.tokenizer import Tokenizer
 from nextword.train.checkpoints import Checkpoints
 from nextword.train.compiling import Choice, is_compiled
-from nextword.train.distributed import Processes, spread, whole_model
+from nextword.train.distributed import Processes, spread
 from nextword.train.horizon import Horizon
+from nextword.train.looks import Looks
 from nextword.train.loop import Cost, Loop
-from nextword.train.metrics import Metrics, draw_loss
+from nextword.train.metrics import Metrics
 from nextword.train.optimiser import Optimiser, OptimiserSettings
 from nextword.train.peak import peak_flops
 from nextword.train.plan import Plan, plan
-from nextword.train.pretrain import RESULT, Look, PretrainResult, PretrainSettings
-from nextword.train.samples import dream, keep_sample
+from nextword.train.pretrain import Look, PretrainResult, PretrainSettings
+from nextword.train.run_folder import RESULT
 from nextword.train.schedule import Schedule
 from nextword.train.step import NextTokenLoss, Precision, TrainingStep
 from nextword.train.token_batches import TokenBatches
@@ -51,7 +47,7 @@ class BaseRun:
         self, settings: PretrainSettings, tokens: Path, tokenizer: Path, out: Path, processes: Processes
     ) -> None:
         self.settings, self.out, self.processes = settings, out, processes
-        self.tokenizer_folder, self.tokenizer = tokenizer, Tokenizer.load(tokenizer)
+        self.tokenizer = Tokenizer.load(tokenizer)
         self.train_text = Shards.open(tokens, "train", fingerprint=self.tokenizer.fingerprint)
         self.held_out = Shards.open(tokens, "heldout", fingerprint=self.tokenizer.fingerprint)
         self.metrics = Metrics(out / "metrics.jsonl")
@@ -65,7 +61,8 @@ class BaseRun:
         """Plan, build, resume if there is something to resume, train, and take a last look."""
         horizon, start = self._horizon(progress, longer)
         model, trainer, optimiser = self.built(horizon.depth, self._is_compiled(horizon))
-        loop = self._loop(horizon, model, trainer, optimiser, began, progress, on_look)
+        looks = self._looks(horizon, model, progress, on_look)
+        loop = self._loop(horizon, model, trainer, optimiser, looks, began)
         if start is not None:
             loop.resume(start)
             if self.processes.is_first:
@@ -199,10 +196,10 @@ class BaseRun:
         model: Llama,
         trainer: TrainingStep,
         optimiser: Optimiser,
+        looks: Looks,
         began: float,
-        progress: Progress,
-        on_look: Callable[[Look], None],
     ) -> Loop:
+        last = looks.last_seconds(horizon.tokens_per_second)
         flops = model.config.flops_per_token(self.settings.context) * self.step_tokens
         peak = peak_flops(self.processes.device, self.settings.precision == "bf16")
         return Loop(
@@ -217,77 +214,28 @@ class BaseRun:
             processes=self.processes,
             began=began,
             due=horizon.due(),
-            write_model=lambda folder: self._write_model(model, folder),
-            look=lambda step, steps: self._look(model, step, steps, horizon, progress, on_look),
-            budget=None if horizon.seconds is None else horizon.seconds - self._last_look_seconds(horizon),
+            write_model=looks.write_model,
+            look=looks.look,
+            budget=None if horizon.seconds is None else horizon.seconds - last,
             settled=lambda schedule: horizon.settled(schedule).write(self.out / "plan.json"),
         )
 
-    def _last_look_seconds(self, horizon: Horizon) -> float:
-        """What the last evaluation will take: half a trained token's time, but windows overlap by half."""
-        return min(self.settings.final_tokens, self.held_out.tokens) / (horizon.tokens_per_second or 1)
-
-    # Along the way
-
-    def _write_model(self, model: Llama, folder: Path) -> None:
-        whole = whole_model(model, self.processes)
-        if self.processes.is_first:
-            save_checkpoint(whole, folder, self.tokenizer_folder)
-
-    def _look(
-        self,
-        model: Llama,
-        step: int,
-        steps: int,
-        horizon: Horizon,
-        progress: Progress,
-        on_look: Callable[[Look], None],
-    ) -> None:
-        """Evaluate, dream, draw. The checkpoint of this step is on the disk already."""
-        whole = whole_model(model, self.processes)
-        if self.processes.is_first:
-            _replace(self.out / "model", self.checkpoints.path(step) / "model")
-            value = self._evaluated(whole, step)
-            if step == steps:
-                value = self._evaluated_finally(whole, step)
-            percent = 100 if step == steps else horizon.marks().get(step)
-            text = ""
-            if percent is not None:
-                text = self._dreamt(whole, step, percent, progress)
-                draw_loss(self.metrics, self.out / "loss.png")
-            on_look(Look(step, 100 * step / steps, self.out / "model", value, text))
-        self.processes.wait()
-
-    def _evaluated(self, model: Llama, step: int) -> float:
-        """A quick look at a few documents, each token seen once: good for the curve."""
-        context = self.settings.context
-        return self._scored(model, step, "evaluation", self.settings.quick_tokens, stride=context)
-
-    def _evaluated_finally(self, model: Llama, step: int) -> float:
-        """The figure to report: windows overlap by half, all documents (or as many as were allowed)."""
-        return self._scored(model, step, "final", self.settings.final_tokens, stride=None)
-
-    def _scored(self, model: Llama, step: int, kind: str, tokens: int, stride: int | None) -> float:
-        found = bits_per_byte(
+    def _looks(
+        self, horizon: Horizon, model: Llama, progress: Progress, on_look: Callable[[Look], None]
+    ) -> Looks:
+        return Looks(
+            self.settings,
             model,
+            self.tokenizer,
             self.held_out,
-            self.settings.context,
-            device=self.processes.device,
-            stride=stride,
-            max_tokens=tokens,
-            autocast=torch.bfloat16 if self.settings.precision == "bf16" else None,
+            self.out,
+            metrics=self.metrics,
+            checkpoints=self.checkpoints,
+            processes=self.processes,
+            marks=horizon.marks(),
+            say=progress.say,
+            on_look=on_look,
         )
-        facts = {"tokens": step * self.step_tokens, "bits_per_byte": found.value, "bytes": found.bytes}
-        self.metrics.append(kind, step, **facts)
-        return found.value
-
-    def _dreamt(self, model: Llama, step: int, percent: int, progress: Progress) -> str:
-        settings = self.settings
-        reader = engine.wrap(model, self.tokenizer)
-        text = dream(reader, settings.prompt, settings.sample_tokens, settings.seed)
-        keep_sample(self.out / "samples.jsonl", step, percent, settings.prompt, text)
-        progress.say(printable(f"after {percent} %: {settings.prompt}{text}"))
-        return text
 
     def _result(self, horizon: Horizon, model: Llama, loop: Loop) -> PretrainResult:
         steps = list(self.metrics.lines("step"))
@@ -306,13 +254,3 @@ class BaseRun:
             tokens_per_second=statistics.median(line["tokens_per_second"] for line in steps),
             mfu=statistics.median(line["mfu"] for line in steps),
         )
-
-
-def _replace(folder: Path, source: Path) -> None:
-    """Make `folder` a copy of `source`, atomically and, where the disk can link, without copying."""
-    with folder_written_atomically(folder) as part:
-        for file in source.iterdir():
-            try:
-                os.link(file, part / file.name)
-            except OSError:
-                shutil.copyfile(file, part / file.name)
