@@ -81,7 +81,8 @@ def _open_folder(folder: Path, device: str, precision: str, batch: int, threads:
 
     from nextword.engine.local import LocalModel
     from nextword.engine.torch_driver import PRECISIONS, TorchDriver, chosen_device
-    from nextword.model.checkpoint import end_tokens, load_checkpoint
+    from nextword.model.checkpoint import load_checkpoint
+    from nextword.model.config_file import end_tokens
     from nextword.tokenizer.tokenizer import Tokenizer
 
     if precision not in PRECISIONS:

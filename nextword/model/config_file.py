@@ -43,6 +43,20 @@ def read_config(path: Path) -> ModelConfig:
     return config_from_json(value, where=path)
 
 
+def end_tokens(folder: Path) -> tuple[int, ...]:
+    """The tokens that end a text: eos_token_id of generation_config.json, one or several, or config.json's.
+
+    Corrupt for a file that does not parse, BadInput for what is no token id.
+    """
+    for path in (folder / "generation_config.json", folder / "config.json"):
+        value = read_json(path) if path.exists() else {}
+        if not isinstance(value, dict):
+            raise Corrupt("not a JSON object", where=path)
+        if ids := _Fields(value, path).tokens("eos_token_id"):
+            return ids
+    return ()
+
+
 def config_from_json(value: dict[str, Any], where: str | Path = "config.json") -> ModelConfig:
     """The shape that config.json's fields describe, each checked for its type."""
     fields = _Fields(value, where)
@@ -162,9 +176,15 @@ class _Fields:
 
     def token(self, name: str) -> int | None:
         """A token id, the first when several are given, None when none is."""
-        found = self.get(name, -1, (int, list), "a token id")
-        found = found[0] if isinstance(found, list) and found else found
-        return found if isinstance(found, int) and found >= 0 else None
+        return next(iter(self.tokens(name)), None)
+
+    def tokens(self, name: str) -> tuple[int, ...]:
+        """Token ids, written as one or as a list; a negative one stands for none."""
+        found = self.get(name, [], (int, list), "a token id")
+        ids = found if isinstance(found, list) else [found]
+        if any(type(id) is not int for id in ids):
+            raise BadInput(f"{name} is {found!r:.80}, expected token ids", where=self.where)
+        return tuple(id for id in ids if id >= 0)
 
 
 def _architecture(fields: _Fields) -> str:

@@ -85,6 +85,24 @@ def test_a_damaged_tokenizer_is_corrupt(folder):
         engine.open(folder, device="cpu")
 
 
+@pytest.mark.parametrize("wrong", ['"abc"', "[481, null]", "[true]", "4.5", "{}"])
+def test_an_end_of_text_that_is_no_token_is_refused_by_file_and_field(folder, wrong):
+    (folder / "generation_config.json").write_text(f'{{"eos_token_id": {wrong}}}')
+    with pytest.raises(BadInput, match=r"generation_config\.json: eos_token_id is .*, expected"):
+        engine.open(folder, device="cpu")
+
+
+def test_a_generation_config_that_is_no_object_is_corrupt(folder):
+    (folder / "generation_config.json").write_text("[]")
+    with pytest.raises(Corrupt, match=r"generation_config\.json: not a JSON object"):
+        engine.open(folder, device="cpu")
+
+
+def test_without_an_end_in_the_generation_config_the_configs_counts(folder, model):
+    (folder / "generation_config.json").write_text('{"eos_token_id": -1}')
+    assert engine.open(folder, device="cpu").ends == model.ends
+
+
 def test_importing_the_engine_and_opening_a_fake_loads_no_torch():
     code = "import sys, nextword.engine as e; e.open('fake:'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
