@@ -126,17 +126,6 @@ def load_checkpoint(
     return model
 
 
-def end_tokens(folder: Path) -> tuple[int, ...]:
-    """The tokens that end a text: eos_token_id of generation_config.json, one or several, or config.json."""
-    for name in ("generation_config.json", "config.json"):
-        value = read_json(folder / name) if (folder / name).exists() else {}
-        ids = value.get("eos_token_id") if isinstance(value, dict) else None
-        ids = [ids] if isinstance(ids, int) else ids
-        if isinstance(ids, list) and ids and all(isinstance(id, int) for id in ids):
-            return tuple(ids)
-    return ()
-
-
 def _generation_config(config: ModelConfig) -> dict[str, Any]:
     ids = {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id}
     return {name: id for name, id in ids.items() if id is not None}

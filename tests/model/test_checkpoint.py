@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nextword.common.errors import BadInput, Corrupt, Failure
-from nextword.model.checkpoint import end_tokens, load_checkpoint, save_checkpoint, save_tensors
+from nextword.model.checkpoint import load_checkpoint, save_checkpoint, save_tensors
+from nextword.model.config_file import end_tokens
 from nextword.model.llama import Llama
 
 
