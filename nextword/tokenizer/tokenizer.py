@@ -24,6 +24,9 @@ from nextword.common.errors import BadInput, Corrupt
 from nextword.common.files import read_json
 from nextword.tokenizer import engines
 
+TEMPLATE = "chat_template.jinja"
+"""Where newer folders keep the chat template; it comes before the one in tokenizer_config.json."""
+
 REPORT = "tokenizer.report.json"
 """What training wrote about the tokenizer beside it, its hash included."""
 
@@ -51,7 +54,10 @@ class Tokenizer:
 
     @staticmethod
     def load(folder: Path) -> Tokenizer:
-        """Open a folder with a tokenizer.json; BadInput when there is none, Corrupt when it is damaged."""
+        """Open a folder with a tokenizer.json; BadInput when there is none, Corrupt when it is damaged.
+
+        Corrupt too when tokenizer_config.json names as a special token what is none.
+        """
         path = folder / "tokenizer.json"
         try:
             data = path.read_bytes()
@@ -63,8 +69,11 @@ class Tokenizer:
             report = read_json(folder / REPORT)
             if not isinstance(report, dict) or report.get("sha256") != hashlib.sha256(data).hexdigest():
                 raise Corrupt(f"does not match its {REPORT}", where=path, do="train the tokenizer again")
-        config = folder / "tokenizer_config.json"
-        return Tokenizer(data, _object(config) if config.exists() else {}, path)
+        described, template = folder / "tokenizer_config.json", folder / TEMPLATE
+        config = _object(described) if described.exists() else {}
+        if template.exists():
+            config = {**config, "chat_template": template.read_text(encoding="utf-8", errors="replace")}
+        return Tokenizer(data, config, path)
 
     def encode(self, text: str, *, bos: bool = False, special: bool = False) -> list[int]:
         """Ids of a text. What looks like a special token in it is text, unless `special` says it is ours.
@@ -104,7 +113,7 @@ class Tokenizer:
 
     @property
     def chat_template(self) -> str | None:
-        """The Jinja template of tokenizer_config.json, if it has one."""
+        """The folder's Jinja template, if it has one."""
         template = self.config.get("chat_template")
         return template if isinstance(template, str) else None
 
@@ -135,8 +144,15 @@ class Tokenizer:
 
     def _named(self, name: str) -> int | None:
         token = self.config.get(name)
+        if token is None:
+            return None
         token = token.get("content") if isinstance(token, dict) else token
-        return self.special.get(token) if isinstance(token, str) else None
+        if not isinstance(token, str) or (self.is_ours and token not in self.special):
+            raise Corrupt(
+                f"{name} is {token!r:.80}, which is no special token of tokenizer.json",
+                where=self.where.with_name("tokenizer_config.json"),
+            )
+        return self.special.get(token)
 
 
 class IncrementalDecoder:

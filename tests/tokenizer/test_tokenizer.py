@@ -203,6 +203,22 @@ def test_json_that_is_no_tokenizer_is_refused(tmp_path, content):
         Tokenizer.load(tmp_path)
 
 
+@pytest.mark.parametrize("token", [7, True, ["<|bos|>"], {"content": 7}, {}, "<|nobody|>"])
+def test_a_name_that_is_no_special_token_is_refused_by_file_and_field(tmp_path, folder, token):
+    copied = shutil.copytree(folder, tmp_path / "copy")
+    config = json.loads((copied / "tokenizer_config.json").read_text())
+    (copied / "tokenizer_config.json").write_text(json.dumps(config | {"bos_token": token}))
+    with pytest.raises(Corrupt, match=r"tokenizer_config\.json: bos_token is .*, which is no special token"):
+        Tokenizer.load(copied)
+
+
+@pytest.mark.parametrize("token", [None, {"content": "<|bos|>"}])
+def test_a_name_may_be_missing_or_stand_in_an_object(tmp_path, folder, tokenizer, token):
+    copied = shutil.copytree(folder, tmp_path / "copy")
+    (copied / "tokenizer_config.json").write_text(json.dumps({"bos_token": token}))
+    assert Tokenizer.load(copied).bos == (tokenizer.bos if token else None)
+
+
 def test_merges_out_of_order_are_refused(tmp_path, folder):
     description = json.loads((folder / "tokenizer.json").read_text())
     merges = description["model"]["merges"]
