@@ -1,7 +1,7 @@
 """The README, typed in by a test: a fresh clone, every command of its `sh` blocks in order, and what it says.
 
 Two things are replaced, because they would take long and prove little. The clone's `.venv` is a stand-in: its
-`nextword` runs the code of the clone with the Python and packages of this test; test_commands.py holds the part
+`nextword` runs the code of the clone with the Python and packages of this test; test_commands.py holds
 "Set-up by hand" equal to what make does. And `make demo` gets one minute. What is typed is what is committed.
 """
 
