@@ -1,9 +1,18 @@
-"""One request on its way: its tokens so far, its text so far, and when it has ended."""
+"""One request on its way: its tokens so far, its text so far, and when it has ended.
+
+What a model was trained to say after a text is text, or the text's end. It has seen other special tokens as
+targets only where documents are packed side by side: BOS after EOS, which is no continuation. So BOS and its
+kind are not offered among a token's alternatives, though some probability is theirs (13 % of it after a BOS
+alone, in a model of ours that had rarely seen one at the very beginning). Alternatives to a conversation's
+tokens are offered whole: there special tokens call tools and show images.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -71,8 +80,18 @@ class Continuation:
         return Done(self.request.id, reason, usage)  # type: ignore[arg-type]
 
     def _alternatives(self, scores: np.ndarray, count: int) -> Iterator[Alternative]:
-        for id in np.argsort(-scores, kind="stable")[:count] if count else ():
-            yield Alternative(int(id), self._shown(int(id)), float(scores[id]))
+        ranked = map(int, np.argsort(-scores, kind="stable") if count else ())
+        for id in itertools.islice(filter(self._is_offered, ranked), count):
+            yield Alternative(id, self._shown(id), float(scores[id]))
+
+    def _is_offered(self, id: int) -> bool:
+        """Whether a token may stand among the alternatives; see the module's text."""
+        is_text = not isinstance(self.request.prompt, Conversation)
+        return not is_text or id in self.ends or id not in self._special
+
+    @cached_property
+    def _special(self) -> frozenset[int]:
+        return frozenset(self.vocabulary.special.values())
 
     def _shown(self, id: int) -> str:
         """A token as a person may see it: a special one, which has no bytes, by its name."""

@@ -11,6 +11,7 @@ import torch
 
 from nextword.common.errors import BadInput, Failure
 from nextword.common.language_model import Done, Failed, LanguageModel, Request, Sampling, Token
+from nextword.common.records import Conversation, Message
 from nextword.engine import wrap
 from nextword.evaluate.next_word import next_words
 
@@ -259,9 +260,35 @@ def test_next_words_are_the_softmax_of_the_last_logits(model, tiny_model, tokeni
     words = next_words(model, "def", count=512)
     with torch.no_grad():
         expected = tiny_model(torch.tensor([tokenizer.encode("def", bos=True)]))[0, -1].softmax(-1)
-    assert [p for _, p in words] == pytest.approx(sorted(expected.tolist(), reverse=True), abs=1e-5)
-    assert sum(p for _, p in words) == pytest.approx(1, abs=1e-4)
-    assert any(text == "<|eos|>" for text, _ in words)
+    offered = [id for id in range(512) if id not in tokenizer.special.values() or id in model.ends]
+    assert [p for _, p in words] == pytest.approx(sorted(expected[offered].tolist(), reverse=True), abs=1e-5)
+
+
+def test_of_special_tokens_only_those_that_end_a_text_are_offered(model, tokenizer):
+    offered = {text for text, _ in next_words(model, "", count=512)}
+    assert offered & tokenizer.special.keys() == {"<|eos|>", "<|end|>"}
+
+
+def test_in_a_conversation_every_token_is_offered(model, tokenizer):
+    tokenizer.config["chat_template"] = "{{ messages[0].content }}"
+    asked = Conversation([Message("user", "def")])
+    request = Request(asked, Sampling(temperature=0, max_new_tokens=1, top_logprobs=512), id="r")
+    (token,) = [event for event in model.generate([request]) if isinstance(event, Token)]
+    assert sorted(other.id for other in token.top) == list(range(512))
+
+
+def test_an_empty_prompt_is_the_beginning_of_a_document(model, tiny_model, tokenizer):
+    with torch.no_grad():
+        expected = tiny_model(torch.tensor([[tokenizer.bos]]))[0, -1].softmax(-1)
+    likeliest = max(expected[id].item() for id in range(tokenizer.vocab_size) if tokenizer.token_bytes(id))
+    words = [(text, p) for text, p in next_words(model, "", count=512) if text not in tokenizer.special]
+    assert words[0][1] == pytest.approx(likeliest, abs=1e-5)
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_next_words_is_not_a_question(model, count):
+    with pytest.raises(BadInput, match=f"count is {count}; give at least 1"):
+        next_words(model, "def", count)
 
 
 def test_next_words_of_a_prompt_too_long_raise_its_error(model):
