@@ -28,7 +28,7 @@ from typing import Literal
 
 from nextword.common.errors import BadInput
 from nextword.common.language_model import Done, Failed, LanguageModel, Request, Sampling, Token
-from nextword.common.settings import option
+from nextword.common.settings import check_ranges, option
 
 Kind = Literal["memorised", "plausible", "invented", "lost"]
 
@@ -40,9 +40,12 @@ WORD = re.compile(r"\w+(?:[.'-]\w+)*")
 class RecallSettings:
     """How much is shown to the model, how much it says, and what counts as memorised."""
 
-    lines: int = option(6, "how many of the page's first non-empty lines the model is given")
-    tokens: int = option(200, "how many tokens it goes on for")
-    run: int = option(6, "words in a row that must stand in the page to count as memorised")
+    lines: int = option(6, "how many of the page's first non-empty lines the model is given", least=1)
+    tokens: int = option(200, "how many tokens it goes on for, as far as its context reaches", least=1)
+    run: int = option(6, "words in a row that must stand in the page to count as memorised", least=1)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

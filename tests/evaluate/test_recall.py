@@ -108,6 +108,20 @@ def test_the_page_compresses_by_its_bits_under_the_model():
     assert found.compression == pytest.approx(8 * len(PAGE.encode()) / found.page_bits)
 
 
+@pytest.mark.parametrize("wrong", [{"lines": 0}, {"tokens": 0}, {"run": 0}, {"run": -3}])
+def test_settings_out_of_range_are_named(wrong):
+    with pytest.raises(BadInput, match=f"{next(iter(wrong))} is .*; give at least 1"):
+        RecallSettings(**wrong)
+
+
+def test_more_tokens_than_the_context_holds_are_as_many_as_fit(tiny_model, tiny_tokenizer_folder):
+    from nextword.engine import wrap
+    from nextword.tokenizer.tokenizer import Tokenizer
+
+    model = wrap(tiny_model, Tokenizer.load(tiny_tokenizer_folder))
+    assert recall(model, PAGE, KNOWN, RecallSettings(lines=1, tokens=99_999_999)).said
+
+
 @pytest.mark.parametrize("lines", [5, 6, 60])
 def test_a_page_with_nothing_after_its_first_lines_is_refused(lines):
     with pytest.raises(BadInput, match=f"nothing after its first {lines} lines"):
