@@ -64,8 +64,8 @@ class CleanSettings:
 def clean(settings: CleanSettings, crawl: Path, out: Path, progress: Progress | None = None) -> CleanSummary:
     """Clean the crawl in folder `crawl` into folder `out`.
 
-    Raises BadInput when there is no crawl or nothing is left (naming the step that dropped most), Corrupt
-    when an archive file is damaged, Failure when `out` cannot be written.
+    Raises BadInput when there is no crawl or nothing of it is left to train on (naming the step that dropped
+    most), Corrupt when an archive file is damaged, Failure when `out` cannot be written.
     """
     from nextword.data.archive import finished_segments
     from nextword.data.clean_report import write_report
@@ -84,7 +84,7 @@ def clean(settings: CleanSettings, crawl: Path, out: Path, progress: Progress | 
             shown.advance(0, facts="report")
             summary, examples = gather(work, folder, totals, settings.heldout_percent > 0)
             summary = replace(summary, seconds=round(time.monotonic() - began, 2))
-            if summary.train_documents == 0:
+            if summary.train_documents == summary.train_own:  # our own text alone is nobody's wish
                 raise _nothing_left(summary, crawl)
         write_report(folder / "report.html", summary, examples)
         shutil.rmtree(work)
@@ -117,13 +117,14 @@ def _run(
 
 
 def _nothing_left(summary: CleanSummary, crawl: Path) -> BadInput:
-    if not summary.dropped:
+    if not summary.pages:
         return BadInput("has no page in it", where=crawl, do="collect again, or from elsewhere")
-    worst = max(summary.dropped, key=lambda dropped: dropped.documents)
+    worst = max(summary.dropped, key=lambda dropped: dropped.documents - dropped.own)
     reason = max(worst.reasons, key=lambda reason: worst.reasons[reason])
+    pages = "1 page" if summary.pages == 1 else f"{summary.pages:,} pages"
     return BadInput(
-        f"nothing is left for training of {summary.pages} pages: step `{worst.step}` dropped "
-        f"{worst.documents}, most because: {reason}",
+        f"nothing is left for training of {pages}: step `{worst.step}` dropped "
+        f"{worst.documents - worst.own:,}, most because: {reason}",
         where=crawl,
         do="collect more, or loosen that step's settings (`nextword clean --help`)",
     )

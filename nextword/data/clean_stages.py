@@ -6,7 +6,8 @@
     lines    keys of the lines of those left; find lines seen before
     write    drop, shorten, drop what repeats itself or has nothing left, mask, split
 
-Duplicates go before repeated lines, because a line must not be "kept" by a page that then leaves as a
+Of two copies the one stays that the archive reader gave first; our own text comes last. Duplicates go
+before repeated lines, because a line must not be "kept" by a page that then leaves as a
 duplicate. Each stage rereads the extracted pages through the cheap filters before it, instead of writing
 them again.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from nextword.common.records import digest, write_records
+from nextword.common.records import write_records
+from nextword.data.clean_split import changing_sides, split_records, stage_records
 
 if TYPE_CHECKING:
     from nextword.data.pipeline import Totals
@@ -24,26 +24,38 @@ Examples = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Dropped:
-    """What one step took out: documents, bytes of text (of the page, where there was no text), and why."""
+    """What one step took out: documents, bytes of text (of the page, where there was no text), and why.
+
+    `own` counts those of the documents that are not pages of the crawl but nextword's own text.
+    """
 
     step: str
     documents: int
     bytes: int
     reasons: dict[str, int]
+    own: int = 0
 
 
 @dataclass(frozen=True)
 class CleanSummary:
     """What came in, what went, what stayed. Bytes are of UTF-8 text unless named otherwise.
 
-    `unique_before` and `unique_after` are the shares of the bytes of lines that stand where the corpus shows
-    them first. `languages` and `sources` give (documents, bytes) of what stayed.
+    `pages`, `text_documents` and `text_bytes` are of the crawl, `own_documents` and `own_bytes` of nextword's
+    own text that joined it. All that follows is of both together; `train_own` and `heldout_own` are the
+    documents of our own among those that stayed.
+
+    `unique_bytes` are the bytes of the lines that stand where the corpus shows them first; `unique_before`
+    is their share of all lines of the documents that are no duplicates, `unique_after` their share of the
+    lines that the removal of repeated ones left. `languages` and `sources` give (documents, bytes) of what
+    stayed.
     """
 
     pages: int
     page_bytes: int
     text_documents: int
     text_bytes: int
+    own_documents: int
+    own_bytes: int
     dropped: tuple[Dropped, ...]
     repeated_bytes: int
     repeated_lines: int
@@ -52,8 +64,10 @@ class CleanSummary:
     unique_after: float
     train_documents: int
     train_bytes: int
+    train_own: int
     heldout_documents: int
     heldout_bytes: int
+    heldout_own: int
     languages: dict[str, tuple[int, int]]
     sources: dict[str, tuple[int, int]]
     encodings: dict[str, int]
@@ -98,6 +112,7 @@ class Tally:
 class _Kept:
     documents: Counter[str] = field(default_factory=Counter)
     bytes: Counter[str] = field(default_factory=Counter)
+    own: Counter[str] = field(default_factory=Counter)
     languages: Tally = field(default_factory=Tally)
     sources: Tally = field(default_factory=Tally)
     twins: dict[int, str] = field(default_factory=dict)
@@ -106,37 +121,22 @@ class _Kept:
 def gather(work: Path, folder: Path, totals: Totals, hold_out: bool) -> tuple[CleanSummary, Examples]:
     """Write train, heldout and dropped records into `folder`; return the sums, and examples to show."""
     kept = _Kept()
-    lone = _held_out_at_least(work / "kept") if hold_out else ""
+    moved = changing_sides(work / "kept", hold_out)
     for split in ("train", "heldout"):
-        write_records(folder / f"{split}.jsonl.zst", _kept_records(work / "kept", split, lone, kept))
+        write_records(folder / f"{split}.jsonl.zst", _kept_records(work / "kept", split, moved, kept))
     examples: Examples = {}
     dropped = {step: Dropped(step, 0, 0, {}) for step in STEPS}
     write_records(folder / "dropped.jsonl.zst", _dropped_records(work / "dropped", kept, dropped, examples))
-    examples["removed"] = _largest(_lines(work / "dropped" / "removed"))
+    examples["removed"] = _largest(stage_records(work / "dropped" / "removed"))
     return _summary(totals, tuple(dropped.values()), kept), examples
 
 
-def _lines(folder: Path) -> Iterator[dict[str, Any]]:
-    for path in sorted(folder.glob("*.jsonl")):
-        with path.open(encoding="utf-8") as file:
-            yield from map(json.loads, file)
-
-
-def _held_out_at_least(folder: Path) -> str:
-    """When chance held nothing out of a small crawl: the id that came nearest to it; else ""."""
-    if not (folder / "train").exists() or any((folder / "heldout").glob("*.jsonl")):
-        return ""
-    ids = [record["id"] for record in _lines(folder / "train")]
-    return min(ids, key=lambda id: digest("held-out:" + id)) if len(ids) > 1 else ""
-
-
-def _kept_records(folder: Path, split: str, lone: str, kept: _Kept) -> Iterator[dict[str, Any]]:
-    for record in _lines(folder / ("train" if lone else split)):
-        if lone and (record["id"] == lone) != (split == "heldout"):
-            continue
+def _kept_records(folder: Path, split: str, moved: frozenset[str], kept: _Kept) -> Iterator[dict[str, Any]]:
+    for record in split_records(folder, split, moved):
         size = len(record["text"].encode("utf-8", "replace"))
         kept.documents[split] += 1
         kept.bytes[split] += size
+        kept.own[split] += record.pop("own")
         kept.languages.add(record["lang"], size)
         kept.sources.add(source(record["url"]), size)
         cluster = record["meta"].pop("cluster", -1)
@@ -163,10 +163,11 @@ def _dropped_records(
     folder: Path, kept: _Kept, dropped: dict[str, Dropped], examples: Examples
 ) -> Iterator[dict[str, Any]]:
     for step in STEPS:
-        documents, size, reasons = 0, 0, Counter[str]()
+        documents, size, own, reasons = 0, 0, 0, Counter[str]()
         shown: list[dict[str, Any]] = []
-        for record in _lines(folder / step):
+        for record in stage_records(folder / step):
             cluster = record.pop("cluster")
+            own += record.pop("own")
             if step == "near":
                 record["reason"] = "near duplicate"
                 record["twin"] = kept.twins.get(cluster, "")
@@ -176,7 +177,7 @@ def _dropped_records(
             if reasons[record["reason"]] <= 2 and len(shown) < 3 * EXAMPLES:
                 shown.append(record)
             yield {"step": step, **record}
-        dropped[step] = Dropped(step, documents, size, dict(reasons.most_common(50)))
+        dropped[step] = Dropped(step, documents, size, dict(reasons.most_common(50)), own)
         examples[step] = shown
 
 
@@ -201,12 +202,13 @@ def _summary(totals: Totals, dropped: tuple[Dropped, ...], kept: _Kept) -> Clean
         if label.startswith("encoding ")
     }
     line_bytes, new_bytes = lines.get("line bytes", 0.0), lines.get("new line bytes", 0.0)
-    text_step = totals.get("language", {})
     return CleanSummary(
         pages=int(total("archive", "pages")),
         page_bytes=int(total("archive", "bytes")),
-        text_documents=int(text_step.get("total", 0)),
+        text_documents=int(total("language", "total") - total("archive", "own documents")),
         text_bytes=int(total("text", "text bytes")),
+        own_documents=int(total("archive", "own documents")),
+        own_bytes=int(total("archive", "own bytes")),
         dropped=tuple(step for step in dropped if step.documents),
         repeated_bytes=int(lines.get("bytes before", 0) - lines.get("bytes after", 0)),
         repeated_lines=int(lines.get("removed lines", 0)),
@@ -215,8 +217,10 @@ def _summary(totals: Totals, dropped: tuple[Dropped, ...], kept: _Kept) -> Clean
         unique_after=new_bytes / lines["kept line bytes"] if lines.get("kept line bytes") else 1.0,
         train_documents=kept.documents["train"],
         train_bytes=kept.bytes["train"],
+        train_own=kept.own["train"],
         heldout_documents=kept.documents["heldout"],
         heldout_bytes=kept.bytes["heldout"],
+        heldout_own=kept.own["heldout"],
         languages=kept.languages.largest(50),
         sources=kept.sources.largest(30),
         encodings=dict(sorted(encodings.items(), key=lambda item: -item[1])),

@@ -1,9 +1,10 @@
 """Our own words as training text: the README, the docs and some conversations, English and Korean.
 
 The default crawl is English. So that a model made by `make demo` has seen Korean at all, and its tokenizer
-has merges for it, our own pages join the crawl. They are read from the checkout, or, in an installed
-wheel, from the copies that the build puts beside this file (`own/`), and they say so in their addresses.
-The conversations (`own/conversations.ko.jsonl`) are in the package itself.
+has merges for it, our own pages join the crawl. They are guests there: they come after its pages, so that of
+two copies the crawl's stays, and they are not enough to train on alone. They are read from the checkout, or,
+in an installed wheel, from the copies that the build puts beside this file (`own/`), and they say so in
+their addresses. The conversations (`own/conversations.ko.jsonl`) are in the package itself.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from nextword.common.errors import BadInput, Corrupt, Failure
 from nextword.common.records import digest, is_held_out, read_documents, read_records
 from nextword.data.archive import ArchiveWriter
 from nextword.data.clean import CleanSettings, clean
+from nextword.data.own_text import own_documents
 
 SETTINGS = CleanSettings(own_text=False, workers=1)
 TOPICS = (
@@ -245,6 +246,58 @@ def test_without_masking_addresses_stay(cleaned):
 def test_our_own_text_joins_when_asked_for(cleaned):
     pages, _, summary = cleaned({}, own_text=True)
     assert any(url.startswith("nextword:///docs/ko/") for url in pages) and "ko" in summary.languages
+
+
+def test_our_own_text_is_all_kept_beside_a_crawl(cleaned):
+    pages, _, summary = cleaned({}, own_text=True)
+    ours = {document.url for document in own_documents()}
+    assert (
+        ours <= set(pages) and summary.own_documents == len(ours) == summary.train_own + summary.heldout_own
+    )
+
+
+def test_our_own_text_alone_is_not_enough(tmp_path):
+    crawl = crawl_of(tmp_path / "crawl", {f"http://a.test/{n}": f"<p>Page {n}.</p>" for n in range(5)})
+    with pytest.raises(
+        BadInput, match=r"nothing is left .* of 5 pages: step `quality` dropped 5, most because"
+    ):
+        clean(replace(SETTINGS, own_text=True), crawl, tmp_path / "clean")
+
+
+def test_our_own_text_is_not_counted_among_the_pages_that_went(tmp_path):
+    crawl = crawl_of(tmp_path / "crawl", {"http://a.test/1": "<p>A page."})
+    with pytest.raises(BadInput, match=r"of 1 page: step `language` dropped 1"):
+        clean(replace(SETTINGS, own_text=True, languages=("fr",)), crawl, tmp_path / "clean")
+
+
+def test_a_source_that_holds_our_own_docs_is_kept_in_place_of_ours(tmp_path):
+    copies = {
+        f"file:///copy/{number}.md": ("text/markdown", document.text.encode())
+        for number, document in enumerate(own_documents())
+    }
+    summary = clean(
+        replace(SETTINGS, own_text=True), crawl_of(tmp_path / "crawl", copies), tmp_path / "clean"
+    )
+    assert set(kept(tmp_path / "clean")) == set(copies)
+    assert set(dropped(tmp_path / "clean")) == {document.url for document in own_documents()}
+    assert summary.train_own == summary.heldout_own == 0
+
+
+def test_a_crawl_of_one_page_is_trained_on_whatever_its_address(tmp_path):
+    addresses = (f"http://a.test/{number}" for number in range(10**6))
+    address = next(url for url in addresses if is_held_out(digest(url)[:16], 5))
+    crawl = crawl_of(tmp_path / "crawl", {address: article("oaks")})
+    summary = clean(replace(SETTINGS, own_text=True), crawl, tmp_path / "clean")
+    assert address in {document.url for document in read_documents(tmp_path / "clean" / "train.jsonl.zst")}
+    assert summary.heldout_documents == summary.heldout_own > 0
+
+
+def test_a_page_that_says_it_is_ours_is_judged_like_any_other(tmp_path):
+    with ArchiveWriter(tmp_path / "crawl") as archive:
+        for url, page in {**ordinary_pages(), "http://b.test/": "<p>Buy now.</p>"}.items():
+            archive.response(url, 200, {"Content-Type": "text/html"}, page.encode(), source="nextword")
+    clean(SETTINGS, tmp_path / "crawl", tmp_path / "clean")
+    assert dropped(tmp_path / "clean")["http://b.test/"]["reason"] == "too few words"
 
 
 def test_the_split_is_by_the_hash_of_the_id(cleaned, tmp_path):

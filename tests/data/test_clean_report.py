@@ -35,9 +35,11 @@ class Tags(HTMLParser):
 def summary_with(text):
     return CleanSummary(
         pages=3, page_bytes=9000, text_documents=3, text_bytes=5000,
+        own_documents=2, own_bytes=1000,
         dropped=(Dropped("quality", 1, 100, {text: 1}), Dropped("near", 1, 900, {"near duplicate": 1})),
         repeated_bytes=400, repeated_lines=4, unique_bytes=4000, unique_before=0.8, unique_after=0.95,
-        train_documents=1, train_bytes=3000, heldout_documents=0, heldout_bytes=0,
+        train_documents=1, train_bytes=3000, train_own=0,
+        heldout_documents=0, heldout_bytes=0, heldout_own=0,
         languages={text: (1, 3000)}, sources={text: (1, 3000)}, encodings={text: 3}, masked={},
         step_seconds={}, seconds=1.5,
     )  # fmt: skip

@@ -1,3 +1,4 @@
+import json
 import random
 
 import pytest
@@ -7,6 +8,7 @@ from nextword.data.archive import ArchiveWriter
 from nextword.data.blocks import PageReader, PageWriter
 from nextword.data.clean import CleanSettings
 from nextword.data.clean_stages import stages
+from nextword.data.own_text import own_documents
 from nextword.data.pipeline import Stage, processes, run_stage
 
 WORDS = (
@@ -42,9 +44,9 @@ def crawl(folder, pages=24):
     return folder
 
 
-def run_all(crawl, work, tasks, slices, workers=1):
+def run_all(crawl, work, tasks, slices, workers=1, settings=SETTINGS):
     with processes(workers) as pool:
-        for stage in stages(SETTINGS, crawl, work, tasks, slices):
+        for stage in stages(settings, crawl, work, tasks, slices):
             run_stage(stage, pool)
     return lines_of(work)
 
@@ -64,6 +66,14 @@ def test_four_tasks_keep_as_much_as_one(tmp_path):
 def test_more_tasks_than_pages_leave_some_empty(tmp_path):
     folder = crawl(tmp_path / "crawl", pages=3)
     assert len(run_all(folder, tmp_path / "work", tasks=8, slices=8)) == 3
+
+
+def test_of_two_copies_the_crawls_stays_whatever_task_has_it(tmp_path):
+    with ArchiveWriter(tmp_path / "crawl") as archive:
+        for document in own_documents():
+            archive.resource(f"file:///{document.id}.md", "text/markdown", document.text.encode())
+    lines = run_all(tmp_path / "crawl", tmp_path / "work", 3, 3, settings=CleanSettings())
+    assert {json.loads(line)["own"] for line in lines} == {False}
 
 
 @pytest.mark.slow

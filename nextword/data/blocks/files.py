@@ -21,7 +21,7 @@ from datatrove.pipeline.readers.base import BaseReader
 from datatrove.pipeline.readers.jsonl import JsonlReader
 from datatrove.pipeline.writers.jsonl import JsonlWriter
 
-from nextword.common.records import digest, is_held_out
+from nextword.common import records
 from nextword.data.archive import Page, finished_segments, read_segment
 from nextword.data.own_text import own_documents
 
@@ -40,17 +40,19 @@ class ArchiveReader(BaseReader):  # type: ignore[misc]
         self.crawl, self.slices, self.own_text = crawl, slices, own_text
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Pipeline:
-        """Documents with their bytes in `media`; our own documents, which have text already, come first."""
-        if self.own_text and rank == 0:
-            for own in own_documents():
-                facts = {"url": own.url, "lang": own.lang, "page": own.meta, "bytes": len(own.text.encode())}
-                yield Document(text=own.text, id=own.id, metadata=facts)
+        """Documents with their bytes in `media`; our own documents, which have text already, come last.
+
+        Last, because of two copies the one that came before stays: who learns from a copy of our docs wants
+        them as a source, not as our addition to it.
+        """
         segments = finished_segments(self.crawl)
         units = [(segment, piece) for segment in segments for piece in range(self.slices)]
         for segment, piece in units[rank::world_size]:
             for number, page in enumerate(read_segment(segment)):
                 if number % self.slices == piece and page.is_document:
                     yield self._document(page)
+        if self.own_text and rank == world_size - 1:
+            yield from map(self._own_document, own_documents())
 
     def _document(self, page: Page) -> Document:
         facts = {
@@ -60,7 +62,14 @@ class ArchiveReader(BaseReader):  # type: ignore[misc]
         self.stat_update("pages")
         self.stat_update("bytes", value=len(page.body), unit="page")
         media = Media(id="body", type=MediaType.DOCUMENT, url=page.url, media_bytes=page.body)
-        return Document(text="", id=digest(page.url)[:16], media=[media], metadata=facts)
+        return Document(text="", id=records.digest(page.url)[:16], media=[media], metadata=facts)
+
+    def _own_document(self, own: records.Document) -> Document:
+        size = len(own.text.encode())
+        self.stat_update("own documents")
+        self.stat_update("own bytes", value=size, unit="own document")
+        facts = {"url": own.url, "lang": own.lang, "page": own.meta, "bytes": size, "own": True}
+        return Document(text=own.text, id=own.id, metadata=facts)
 
 
 class PageWriter(JsonlWriter):  # type: ignore[misc]
@@ -97,6 +106,7 @@ class Exclusions(JsonlWriter):  # type: ignore[misc]
             "bytes": facts.get("removed_bytes") or len(text.encode("utf-8", "replace")) or facts["bytes"],
             "excerpt": text[:EXCERPT],
             "cluster": facts.get("minhash_cluster_id", -1),
+            "own": facts.get("own", False),
         }
 
 
@@ -109,7 +119,7 @@ class DocumentWriter(JsonlWriter):  # type: ignore[misc]
 
     def write(self, document: Document, rank: int = 0, **kwargs: Any) -> None:
         """One record, to the split that its id belongs to."""
-        is_out = is_held_out(document.id, self.heldout_percent)
+        is_out = records.is_held_out(document.id, self.heldout_percent)
         super().write(document, rank, split="heldout" if is_out else "train", **kwargs)
 
     def _default_adapter(self, document: Document) -> dict[str, Any]:
@@ -125,6 +135,7 @@ class DocumentWriter(JsonlWriter):  # type: ignore[misc]
             "url": facts["url"],
             "fetched": facts.get("fetched", ""),
             "lang": facts["lang"],
-            "sha256": digest(document.text),
+            "sha256": records.digest(document.text),
             "meta": meta,
+            "own": facts.get("own", False),
         }

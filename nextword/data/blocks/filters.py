@@ -7,8 +7,6 @@ them before they were added.
 
 from __future__ import annotations
 
-from typing import Any
-
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.filters.base_filter import BaseFilter
@@ -96,8 +94,8 @@ class RepetitionFilter(BaseFilter):  # type: ignore[misc]
 
 
 def _is_own(doc: Document) -> bool:
-    page: dict[str, Any] = doc.metadata.get("page") or {}
-    return page.get("source") == "nextword"
+    """As the reader says, not the page: what a page knows of itself (`metadata["page"]`) anyone can write."""
+    return bool(doc.metadata.get("own"))
 
 
 class Masking(PipelineStep):  # type: ignore[misc]
