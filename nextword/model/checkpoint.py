@@ -126,6 +126,11 @@ def load_checkpoint(
     return model
 
 
+def stored_tensors(folder: Path, config: ModelConfig, verify: bool = True) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor of a folder's weight files by name, checked by the checksums that ours carry."""
+    return _tensors(_weight_files(folder), config, verify)
+
+
 def _generation_config(config: ModelConfig) -> dict[str, Any]:
     ids = {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id}
     return {name: id for name, id in ids.items() if id is not None}
