@@ -52,13 +52,15 @@ def save_checkpoint(
     tokenizer: Path | None = None,
     dtype: torch.dtype | None = None,
     max_shard_bytes: int = 5 << 30,
+    ends: tuple[int, ...] = (),
 ) -> None:
     """Write the model's folder atomically, with the tokenizer's files copied in.
 
-    dtype converts the weights on the way (None keeps theirs). Raises Failure when the disk is full; what
+    dtype converts the weights on the way (None keeps theirs); ends are the tokens with which an answer ends,
+    where the configuration's own is not all. Raises Failure when the disk is full; what
     `folder` held before is then untouched.
     """
-    save_tensors(model.config, model.state_dict(), folder, tokenizer, dtype, max_shard_bytes)
+    save_tensors(model.config, model.state_dict(), folder, tokenizer, dtype, max_shard_bytes, ends)
 
 
 def save_tensors(
@@ -68,6 +70,7 @@ def save_tensors(
     tokenizer: Path | None = None,
     dtype: torch.dtype | None = None,
     max_shard_bytes: int = 5 << 30,
+    ends: tuple[int, ...] = (),
 ) -> None:
     """`save_checkpoint` for weights that are not in one module: a state dict gathered from many ranks."""
     kept = {
@@ -77,7 +80,7 @@ def save_tensors(
     shards = list(_shards(kept, dtype.itemsize, max_shard_bytes))
     with folder_written_atomically(folder) as part:
         write_json(part / "config.json", config_to_json(config, str(dtype).removeprefix("torch.")))
-        write_json(part / "generation_config.json", _generation_config(config))
+        write_json(part / "generation_config.json", _generation_config(config, ends))
         for name in TOKENIZER_FILES if tokenizer else ():
             if (source := Path(tokenizer or "") / name).exists():
                 shutil.copyfile(source, part / name)
@@ -131,8 +134,8 @@ def stored_tensors(folder: Path, config: ModelConfig, verify: bool = True) -> It
     return _tensors(_weight_files(folder), config, verify)
 
 
-def _generation_config(config: ModelConfig) -> dict[str, Any]:
-    ids = {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id}
+def _generation_config(config: ModelConfig, ends: tuple[int, ...]) -> dict[str, Any]:
+    ids = {"bos_token_id": config.bos_token_id, "eos_token_id": list(ends) or config.eos_token_id}
     return {name: id for name, id in ids.items() if id is not None}
 
 

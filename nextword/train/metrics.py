@@ -57,8 +57,12 @@ class Metrics:
         write_text(self.path, "".join(line + "\n" for line in kept))
 
 
-def draw_loss(metrics: Metrics, path: Path) -> None:
-    """Draw loss and held-out bits per byte over tokens into a PNG. Needs matplotlib, so imported here."""
+HELD_OUT = {"bits_per_byte": "held-out bits per byte", "heldout_loss": "held-out loss (nats a token)"}
+"""What an evaluation's line may hold, and what the curve calls it."""
+
+
+def draw_loss(metrics: Metrics, path: Path, title: str = "Learning to predict the next word") -> None:
+    """Draw the loss and what was held out over tokens into a PNG. Needs matplotlib, so imported here."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -72,20 +76,21 @@ def draw_loss(metrics: Metrics, path: Path) -> None:
     axes.plot(tokens, _smoothed(losses), color="#1f4e8c", linewidth=1.8, label="smoothed")
     axes.set_xlabel("tokens trained on (millions)")
     axes.set_ylabel("loss (nats a token)", color="#1f4e8c")
-    if evaluations:
+    shown = next((name for name in HELD_OUT if evaluations and name in evaluations[0]), None)
+    if shown:
         right = axes.twinx()
         right.plot(
             [line["tokens"] / 1e6 for line in evaluations],
-            [line["bits_per_byte"] for line in evaluations],
+            [line[shown] for line in evaluations],
             color="#c2571a",
             marker="o",
             markersize=4,
             linewidth=1.2,
         )
-        right.set_ylabel("held-out bits per byte", color="#c2571a")
+        right.set_ylabel(HELD_OUT[shown], color="#c2571a")
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="upper right")
-    axes.set_title("Learning to predict the next word")
+    axes.set_title(title)
     with written_atomically(path) as file:
         figure.savefig(file, format="png")
 

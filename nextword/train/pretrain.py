@@ -16,15 +16,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from rich.console import Console
 
 from nextword.common.errors import BadInput
 from nextword.common.files import read_json, write_json
 from nextword.common.progress import Progress
-from nextword.common.provenance import write_provenance
 from nextword.common.settings import option
+from nextword.train.run_folder import RESULT, begin
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,6 @@ CHOICES = {
     "compile": ("auto", "on", "off"),
     "parallel": ("ddp", "fsdp"),
 }
-
-RESULT = "result.json"
 
 NOT_NEGATIVE = (
     *("minutes", "steps", "depth", "rows_at_once", "matrix_rate", "vector_rate", "momentum"),
@@ -156,7 +154,7 @@ def pretrain(
         return read_result(finished)
     with joined(settings.device, cast(Parallel, settings.parallel)) as processes:
         if processes.is_first:
-            _begin(settings, out)
+            begin(settings, out, FREE)
         processes.wait()
         bar = progress or Progress(
             "pretrain", unit="tokens", console=Console(stderr=True, quiet=not processes.is_first)
@@ -175,29 +173,8 @@ def read_result(path: Path) -> PretrainResult:
     return PretrainResult(**{**read_json(path), "model": path.parent / "model"})
 
 
-def _begin(settings: PretrainSettings, out: Path) -> None:
-    """Write run.json, or see that the run that began here had the same settings."""
-    path = out / "run.json"
-    if path.exists():
-        earlier, now = read_json(path)["settings"], _plain(settings)
-        for name, value in now.items():
-            if name not in FREE and earlier.get(name) != value:
-                raise BadInput(
-                    f"was begun with {name} {earlier.get(name)}, now it is {value}",
-                    where=out,
-                    do="repeat the first command to continue it, or choose another folder",
-                )
-    write_provenance(path, settings)
-
-
 def _asks_for_more(settings: PretrainSettings, out: Path) -> bool:
     earlier = read_json(out / "run.json")["settings"]
     if settings.steps:
         return bool(settings.steps > read_json(out / "plan.json")["steps"])
     return not earlier["steps"] and settings.minutes > float(earlier["minutes"])
-
-
-def _plain(settings: PretrainSettings) -> dict[str, Any]:
-    return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()
-    }

@@ -9,8 +9,8 @@ the same global batch gives the same gradient however it is cut.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import torch
@@ -40,6 +40,12 @@ class Batch:
         documents = None if self.documents is None else self.documents[start:end]
         return Batch(self.inputs[start:end], self.targets[start:end], documents)
 
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        documents = None if self.documents is None else self.documents.to(device, non_blocking=True)
+        inputs, targets = (one.to(device, non_blocking=True) for one in (self.inputs, self.targets))
+        return Batch(inputs, targets, documents)
+
 
 class Updates(Protocol):
     """What a step needs of an optimiser."""
@@ -56,9 +62,10 @@ class Updates(Protocol):
 class NextTokenLoss(nn.Module):
     """A model and its loss as one module: the sum of -ln p over the scored targets."""
 
-    def __init__(self, model: Llama) -> None:
+    def __init__(self, model: Llama, only_scored: bool = False) -> None:
+        """only_scored: leave ignored targets out of the head's work; its shape then varies."""
         super().__init__()
-        self.model = model
+        self.model, self.only_scored = model, only_scored
 
     def forward(
         self,
@@ -67,10 +74,17 @@ class NextTokenLoss(nn.Module):
         documents: Tensor | None = None,
         dtype: torch.dtype | None = None,
     ) -> Tensor:
-        """inputs, targets, documents (B, T) -> () fp32. With documents, no token looks into another's."""
+        """inputs, targets, documents (B, T) -> () fp32. With documents, no token looks into another's.
+
+        Where only answers are learnt, most targets are ignored, and the head is not computed for them.
+        """
         mask = None if documents is None else document_mask(documents)
-        hidden = self.model.hidden(inputs, mask=mask, dtype=dtype)  # (B, T, C)
-        return next_token_loss(hidden.flatten(0, 1), self.model.lm_head.weight, targets.flatten())
+        hidden = self.model.hidden(inputs, mask=mask, dtype=dtype).flatten(0, 1)  # (B T, C)
+        targets = targets.flatten()
+        if self.only_scored:
+            scored = (targets != IGNORED).nonzero().flatten()
+            hidden, targets = hidden[scored], targets[scored]
+        return next_token_loss(hidden, self.model.lm_head.weight, targets)
 
 
 def document_mask(documents: Tensor) -> Tensor:
@@ -81,10 +95,15 @@ def document_mask(documents: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class StepResult:
-    """Mean loss (nats a token) over the global batch, and the gradient's norm before clipping. Both ()."""
+    """Mean loss (nats a token) over the global batch, and the gradient's norm before clipping. Both ().
+
+    tokens: of this step, where steps differ; facts: whatever else this stage's metrics show.
+    """
 
     loss: Tensor
     gradient_norm: Tensor
+    tokens: int | None = None
+    facts: Mapping[str, float] = field(default_factory=dict)
 
 
 class TrainingStep:
