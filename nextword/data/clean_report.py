@@ -2,6 +2,8 @@
 
 It shows what came in, what each step took and why, with the words of what was taken. Those words come from
 untrusted pages: every one of them goes through `escape`. Headings are in English and Korean.
+
+A share says of what: a column of shares names its whole in its heading, and a sentence in its words.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ STEPS = {
     "lines": ("Nothing new left · 새 내용 없음", "pages whose lines had nearly all come before"),
     "repetition": ("Repetition · 반복", "pages that say one thing again and again (Gopher)"),
 }
+TEXT, OWN = "Text of the pages · 페이지의 글", "nextword's own text · nextword 자신의 글"
 Row = tuple[str, int | None, int, bool]
 """Name, documents, bytes, and whether they stayed."""
 
@@ -35,34 +38,52 @@ Row = tuple[str, int | None, int, bool]
 def write_report(path: Path, summary: CleanSummary, examples: Examples) -> None:
     """Write the page, atomically."""
     kept = summary.train_documents + summary.heldout_documents
+    kept_bytes = summary.train_bytes + summary.heldout_bytes
+    largest = dict(list(summary.sources.items())[:15])
+    flow = _rows(_flow(summary), _came_in(summary), "of the text that came in · 들어온 글 가운데")
     parts = [
         _totals(summary),
-        section("Where the bytes went · 바이트의 행방", _rows(_flow(summary), summary.text_bytes)),
+        section("Where the bytes went · 바이트의 행방", flow),
         _removed(summary, examples.get("removed", [])),
         _dropped(summary, examples),
-        _counts("Languages kept · 남은 언어", summary.languages),
-        _counts("Largest sources · 큰 출처", dict(list(summary.sources.items())[:15])),
+        _counts("Languages kept · 남은 언어", summary.languages, kept_bytes),
+        _counts("Largest sources · 큰 출처", largest, kept_bytes),
         _details(summary),
         paragraph("Every page left out is in dropped.jsonl.zst, with the step and the reason.", dim=True),
     ]
-    lead = f"{_pages(summary.pages)} came in, {kept:,} documents stayed; {summary.seconds:,.1f} seconds."
+    joined = f", {_counted(summary.own_documents, 'document')} of nextword's own joined them"
+    lead = (
+        f"{_counted(summary.pages, 'page')} came in{joined if summary.own_documents else ''}; "
+        f"{_counted(kept, 'document')} stayed; {summary.seconds:,.1f} seconds."
+    )
     write_page(path, "What cleaning kept · 정제 결과", [part for part in parts if part], lead)
 
 
 def _totals(summary: CleanSummary) -> str:
     kept = summary.train_bytes + summary.heldout_bytes
-    share = kept / summary.text_bytes if summary.text_bytes else 0.0
+    share = kept / _came_in(summary) if _came_in(summary) else 0.0
+    own = (OWN, size(summary.own_bytes), f"{_counted(summary.own_documents, 'document')}, added to the pages")
     facts = [
         ("Pages · 페이지", f"{summary.pages:,}", f"{size(summary.page_bytes)} as they came"),
-        ("Text in them · 텍스트", size(summary.text_bytes), f"{summary.text_documents:,} documents"),
+        (TEXT, size(summary.text_bytes), _counted(summary.text_documents, "document")),
+        *([own] if summary.own_documents else []),
         (
             "Lines not seen before · 처음 나온 줄",
-            f"{summary.unique_before:.0%}",
-            f"{size(summary.unique_bytes)} of them; they are {summary.unique_after:.0%} of what stayed",
+            size(summary.unique_bytes),
+            f"{summary.unique_before:.0%} of the lines in documents that are no duplicates; "
+            f"{summary.unique_after:.0%} of those lines once the repeated ones are gone",
         ),
-        ("Kept · 남은 텍스트", size(kept), f"{share:.0%} of the text"),
-        ("To train on · 학습용", size(summary.train_bytes), f"{summary.train_documents:,} documents"),
-        ("To measure on · 평가용", size(summary.heldout_bytes), f"{summary.heldout_documents:,} documents"),
+        ("Kept · 남은 텍스트", size(kept), f"{share:.0%} of the text that came in"),
+        (
+            "To train on · 학습용",
+            size(summary.train_bytes),
+            _documents(summary.train_documents, summary.train_own),
+        ),
+        (
+            "To measure on · 평가용",
+            size(summary.heldout_bytes),
+            _documents(summary.heldout_documents, summary.heldout_own),
+        ),
     ]
     cells = "".join(
         f'<tr><td>{escape(name)}</td><td class="number"><b>{escape(value)}</b></td>'
@@ -75,7 +96,9 @@ def _totals(summary: CleanSummary) -> str:
 def _flow(summary: CleanSummary) -> list[Row]:
     """From all text down to what stayed: what each step took."""
     took = {step.step: step for step in summary.dropped}
-    rows: list[Row] = [("Text · 텍스트", summary.text_documents, summary.text_bytes, True)]
+    rows: list[Row] = [(TEXT, summary.text_documents, summary.text_bytes, True)]
+    if summary.own_documents:
+        rows.append((OWN, summary.own_documents, summary.own_bytes, True))
     for step, (name, _) in STEPS.items():
         if step == "lines" and summary.repeated_bytes:
             rows.append(("Repeated lines · 반복된 줄", None, summary.repeated_bytes, False))
@@ -85,22 +108,31 @@ def _flow(summary: CleanSummary) -> list[Row]:
     return [*rows, ("Kept · 남음", documents, summary.train_bytes + summary.heldout_bytes, True)]
 
 
-def _rows(rows: list[Row], whole: int) -> str:
+def _came_in(summary: CleanSummary) -> int:
+    """The whole that the shares of the flow are taken of: the text of all pages, and our own."""
+    return summary.text_bytes + summary.own_bytes
+
+
+def _rows(rows: list[Row], whole: int, of: str) -> str:
+    """A table of rows, each with its share of `whole` bytes; `of` names that whole."""
+
     def row(name: str, documents: int | None, bytes: int, stayed: bool) -> str:
         sign = "" if stayed else "−"
         colour = "green" if stayed else "red"
-        width = 100 * min(1.0, bytes / whole) if whole else 0.0
+        share = bytes / whole if whole else 0.0
+        width = 100 * min(1.0, share)
         return (
             f'<tr><td style="overflow-wrap:anywhere">{escape(name) or "?"}</td>'
             f'<td class="number">{"" if documents is None else f"{sign}{documents:,}"}</td>'
             f'<td class="number" style="white-space:nowrap">{sign}{size(bytes)}</td>'
+            f'<td class="number">{sign}{share:.1%}</td>'
             f'<td><div class="bar" style="width:{width:.1f}%;background:var(--{colour})"></div></td></tr>'
         )
 
     names = (
         '<th class="number">documents</th>',
         '<th class="number">text</th>',
-        '<th style="width:40%"></th>',
+        f'<th colspan="2" style="width:45%">{escape(of)}</th>',
     )
     body = "".join(row(*each) for each in rows)
     return f"<table><thead><tr><th></th>{''.join(names)}</tr></thead><tbody>{body}</tbody></table>"
@@ -109,9 +141,10 @@ def _rows(rows: list[Row], whole: int) -> str:
 def _removed(summary: CleanSummary, examples: list[dict[str, Any]]) -> str:
     if not summary.repeated_bytes:
         return ""
+    lines, had = _counted(summary.repeated_lines, "line"), "was" if summary.repeated_lines == 1 else "were"
     said = (
-        f"{summary.repeated_lines:,} lines, {size(summary.repeated_bytes)}, had come before and were "
-        "taken out of pages that stay. The first place keeps them."
+        f"{lines}, {size(summary.repeated_bytes)}, had come before and {had} taken out of documents that are "
+        "no duplicates. The first place keeps them."
     )
     shown = _folded("Some of them", "".join(map(_example, examples)))
     return section("Repeated lines and paragraphs · 반복된 줄과 문단", paragraph(said), shown)
@@ -128,7 +161,7 @@ def _dropped_step(step: Dropped, examples: list[dict[str, Any]]) -> str:
     name, note = STEPS[step.step]
     reasons = "".join(f"<li>{escape(reason)}: {count:,}</li>" for reason, count in step.reasons.items())
     inside = paragraph(note, dim=True) + f"<ul>{reasons}</ul>" + "".join(map(_example, examples))
-    return _folded(f"{name}: {_pages(step.documents)}, {size(step.bytes)}", inside)
+    return _folded(f"{name}: {_documents(step.documents, step.own)}, {size(step.bytes)}", inside)
 
 
 def _folded(title: str, inside: str) -> str:
@@ -143,13 +176,13 @@ def _example(record: dict[str, Any]) -> str:
     return paragraph(" · ".join(facts), dim=True) + (preformatted(excerpt) if excerpt else "")
 
 
-def _counts(title: str, counts: dict[str, tuple[int, int]]) -> str:
+def _counts(title: str, counts: dict[str, tuple[int, int]], kept: int) -> str:
     rows: list[Row] = [(name, documents, bytes, True) for name, (documents, bytes) in counts.items()]
-    return section(title, _rows(rows, max(row[2] for row in rows))) if rows else ""
+    return section(title, _rows(rows, kept, "of the text kept · 남은 글 가운데")) if rows else ""
 
 
 def _details(summary: CleanSummary) -> str:
-    facts = [("Encodings", summary.encodings), ("Masked", summary.masked)]
+    facts = [("Pages by encoding", summary.encodings), ("Masked", summary.masked)]
     said = [
         paragraph(f"{name}: " + ", ".join(f"{key} {count:,}" for key, count in counts.items()))
         for name, counts in facts
@@ -158,8 +191,13 @@ def _details(summary: CleanSummary) -> str:
     return section("Details · 세부", *said) if said else ""
 
 
-def _pages(count: int) -> str:
-    return "1 page" if count == 1 else f"{count:,} pages"
+def _documents(count: int, own: int) -> str:
+    """How many, and how many of them are not the crawl's."""
+    return _counted(count, "document") + (f", {own:,} of them nextword's own" if own else "")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def size(count: int) -> str:

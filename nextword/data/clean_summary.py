@@ -77,11 +77,14 @@ class CleanSummary:
 
     def __str__(self) -> str:
         dropped = ", ".join(f"{step.step} {step.documents:,}" for step in self.dropped) or "nothing"
+        pages = "1 page" if self.pages == 1 else f"{self.pages:,} pages"
+        own = f", and {self.own_documents:,} of nextword's own ({self.own_bytes / 1e6:,.1f} MB)"
+        trained = "1 document" if self.train_documents == 1 else f"{self.train_documents:,} documents"
         return (
-            f"{self.pages:,} pages with {self.text_bytes / 1e6:,.1f} MB of text, "
-            f"{self.unique_before:.0%} of it not said before\n"
-            f"dropped pages: {dropped}; repeated lines: {self.repeated_bytes / 1e6:,.1f} MB\n"
-            f"kept {self.train_documents:,} documents to train on ({self.train_bytes / 1e6:,.2f} MB) and "
+            f"{pages} with {self.text_bytes / 1e6:,.1f} MB of text{own if self.own_documents else ''}\n"
+            f"dropped: {dropped}; of the other documents' lines {self.unique_before:.0%} were new, "
+            f"{self.repeated_bytes / 1e6:,.1f} MB of repeated ones went\n"
+            f"kept {trained} to train on ({self.train_bytes / 1e6:,.2f} MB) and "
             f"{self.heldout_documents:,} to measure on ({self.heldout_bytes / 1e6:,.2f} MB)"
         )
 

@@ -328,6 +328,16 @@ def test_the_summary_adds_up(cleaned, tmp_path):
     assert json.loads((tmp_path / "clean" / "clean.json").read_text())["pages"] == summary.pages
 
 
+def test_what_went_and_what_stayed_make_up_what_came_in(cleaned):
+    notice = "<p>These pages belong to the makers of the module, who wrote every one of them by hand.</p>"
+    pages = {f"http://n.test/{n}": article(f"{n} again").replace("</body>", notice) for n in range(3)}
+    pages |= {"http://a.test/s": "<p>Short.</p>", "http://a.test/copy": article("files")}
+    _, _, summary = cleaned(pages, own_text=True)
+    went = summary.repeated_bytes + sum(step.bytes for step in summary.dropped)
+    stayed = summary.train_bytes + summary.heldout_bytes
+    assert summary.repeated_bytes and went + stayed == summary.text_bytes + summary.own_bytes
+
+
 def test_cleaning_twice_gives_the_same_documents(tmp_path):
     crawl = crawl_of(tmp_path / "crawl", ordinary_pages())
     clean(SETTINGS, crawl, tmp_path / "one")

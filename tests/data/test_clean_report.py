@@ -1,3 +1,4 @@
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -77,6 +78,23 @@ def test_an_attack_in_a_crawled_page_comes_out_escaped(tmp_path):
     clean(settings, tmp_path / "crawl", tmp_path / "clean")
     page = (tmp_path / "clean" / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page
+
+
+def test_a_share_names_what_it_is_a_share_of(tmp_path):
+    page = report_with(tmp_path, "plain").text
+    assert page.count("of the text that came in") == 2 and page.count("of the text kept") == 2
+    assert "50% of the text that came in" in page  # 3000 of 5000 and our own 1000
+
+
+def test_shares_of_the_flow_are_of_all_that_came_in(tmp_path):
+    page = report_with(tmp_path, "plain").text
+    flow = page[page.index("Where the bytes went") : page.index("Repeated lines and paragraphs")]
+    assert re.findall(r"−?[\d.]+%", flow) == ["83.3%", "16.7%", "−1.7%", "−15.0%", "−6.7%", "50.0%"]
+
+
+def test_one_is_not_plural(tmp_path):
+    page = report_with(tmp_path, "plain").text
+    assert "1 document stayed" in page and not re.search(r"\b1 (documents|pages|lines)\b", page)
 
 
 def test_sizes_for_people():

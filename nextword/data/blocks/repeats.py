@@ -126,7 +126,7 @@ class SeenFilter(PipelineStep):  # type: ignore[misc]
                 doc.text = new if self.only_new else doc.text
                 yield doc
             elif self.exclusions:
-                doc.metadata["filter_reason"] = f"less than {self.least_new:.0%} of its lines are new"
+                doc.metadata["filter_reason"] = f"less than {self.least_new:.0%} of its text is new"
                 self.exclusions.write(doc, rank)
         if self.exclusions:
             self.exclusions.close()
@@ -158,7 +158,8 @@ class RepeatedLineFilter(BaseFilter):  # type: ignore[misc]
                 gone = Document(
                     short.removed, doc.id, metadata={**doc.metadata, "removed_bytes": before - after}
                 )
-                gone.metadata["filter_reason"] = f"{short.removed_lines} lines"
+                lines = "1 line" if short.removed_lines == 1 else f"{short.removed_lines:,} lines"
+                gone.metadata["filter_reason"] = lines
                 self.shown.write(gone, rank)
             for label, value in (
                 ("bytes before", before), ("bytes after", after), ("line bytes", short.line_bytes),
