@@ -1,13 +1,17 @@
 """`nextword VERB`: one table of verbs, each loaded only when it is used, so that `--help` is immediate.
 
-Errors we raise on purpose are printed as one line and end with exit code 2; Ctrl-C ends with 130 and says
-that the same command continues. Anything else is a bug of ours, and its traceback is shown.
+Errors we raise on purpose, and files that the system refuses, are printed as one line and end with exit code
+2; Ctrl-C ends with 130 and says whether the same command continues. Anything else is a bug of ours, and its
+traceback is shown.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import errno
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -17,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nextword import __version__
-from nextword.common.errors import NextwordError
+from nextword.common.errors import BadInput, NextwordError
 from nextword.common.terminal import printable
 
 UsageError: Any = typer.BadParameter.__base__  # the public name of the parser's own base class moves
@@ -31,9 +35,11 @@ VERBS: dict[str, dict[str, str]] = {
         "clean": "keep what is worth reading, and report what was dropped and why",
         "tokenise": "learn a byte-level BPE vocabulary and write token shards",
         "pretrain": "train a network to predict the next word",
+        "finetune": "teach a base model to answer, from conversations that people wrote",
         "release": "write the two files: parameters (GGUF) and the program that runs them (run.c)",
     },
     "Look inside": {
+        "chat": "talk with a finetuned model",
         "generate": "let a model go on from a prompt",
         "see": "the most likely next words, as bars",
         "recall": "a true page beside what the model remembers of it",
@@ -42,6 +48,9 @@ VERBS: dict[str, dict[str, str]] = {
     },
 }
 """Every verb with its one line of help; its module is `nextword.cli.VERB`."""
+
+RESUMED = ("make", "collect", "pretrain", "finetune")
+"""Verbs that go on where they were stopped."""
 
 
 def main() -> None:
@@ -52,41 +61,68 @@ def main() -> None:
     It must be said before torch is loaded.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # what a model says may not fit a terminal's encoding
     sys.exit(run(sys.argv[1:]))
 
 
 def run(argv: list[str]) -> int:
-    """Run one command line; returns the exit code."""
-    errors = Console(stderr=True, soft_wrap=True)
-
-    def fail(line: str, code: int) -> int:
-        errors.print(f"nextword: {printable(line)}", markup=False, highlight=False)
+    """Run one command line; returns the exit code. What ended it early is one line on standard error."""
+    try:
+        code = _dispatch(argv)
+        if sys.stdout:
+            sys.stdout.flush()  # so that a full disk, or a reader who has gone, is met here
         return code
+    except NextwordError as error:
+        return _fail(str(error), 2)
+    except UsageError as error:
+        says = " ".join(error.format_message().split()).removesuffix(".")
+        return _fail(f"{says}; see `nextword {argv[0]} --help`", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        goes_on = argv[0] in RESUMED
+        return _fail("stopped; the same command continues" if goes_on else "stopped", 130)
+    except BrokenPipeError:  # the reader has gone, so nothing is left to say
+        _close_output()
+        return 0
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        _close_output()
+        return _fail(f"{error.filename or 'the output'}: {error.strerror}", 2)
 
-    known = [verb for part in VERBS.values() for verb in part]
+
+def _dispatch(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print_help()
         return 0
     if argv[0] in ("-V", "--version"):
         print(f"nextword {__version__}")
         return 0
+    known = [verb for part in VERBS.values() for verb in part]
     if argv[0] not in known:
         near = difflib.get_close_matches(argv[0], known, n=1)
-        return fail(
-            f"no verb `{argv[0]}`; {f'did you mean `{near[0]}`' if near else 'see `nextword --help`'}", 2
+        raise BadInput(
+            f"no verb `{argv[0]}`", do=f"did you mean `{near[0]}`?" if near else "see `nextword --help`"
         )
+    verb = command(argv[0])
     try:
-        result = command(argv[0]).main(args=argv[1:], prog_name=f"nextword {argv[0]}", standalone_mode=False)
-        return result if isinstance(result, int) else 0
-    except NextwordError as error:
-        return fail(str(error), 2)
-    except UsageError as error:
-        return fail(f"{' '.join(error.format_message().split())}; see `nextword {argv[0]} --help`", 2)
-    except (KeyboardInterrupt, typer.Abort):
-        return fail("interrupted; the same command continues where it stopped", 130)
-    except BrokenPipeError:  # the reader has gone, so nothing is left to say
+        with verb.make_context(f"nextword {argv[0]}", argv[1:]) as context:
+            verb.invoke(context)
+    except typer.Exit as ended:  # --help
+        return ended.exit_code
+    return 0
+
+
+def _fail(line: str, code: int) -> int:
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"nextword: {printable(line)}", markup=False, highlight=False)
+    return code
+
+
+def _close_output() -> None:
+    """What is still to be written goes nowhere, so that leaving does not fail once more."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def command(verb: str) -> Any:

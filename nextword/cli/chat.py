@@ -1,0 +1,58 @@
+"""Talk with a finetuned model in the terminal, or ask it one question."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from nextword import engine
+from nextword.common.language_model import Failed, LanguageModel, Request, Sampling, Token
+from nextword.common.records import Conversation, Message
+from nextword.common.terminal import printable
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="a finetuned run or folder, a .gguf file")],
+    question: Annotated[str | None, typer.Argument(help="one question; left out, you converse")] = None,
+    system: Annotated[str, typer.Option(help="what the assistant should know or be")] = "",
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "-n", help="tokens of an answer")] = 160,
+    temperature: Annotated[
+        float, typer.Option("--temperature", "-t", help="0 always takes the likeliest")
+    ] = 0.0,
+    top_p: Annotated[float, typer.Option(help="keep the smallest set that reaches p")] = 0.95,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same text")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+) -> None:
+    """Answer one question, or hold a conversation until an empty line or Ctrl-D."""
+    sampling = Sampling(temperature, top_p=top_p, max_new_tokens=max_new_tokens)
+    opened = engine.open(model, device=device)
+    messages = [Message("system", system)] if system else []
+    for asked in [question] if question is not None else _questions():
+        messages.append(Message("user", asked))
+        messages.append(Message("assistant", _answer(opened, messages, sampling, seed)))
+
+
+def _questions() -> Iterator[str]:
+    """Lines until an empty one."""
+    return iter(_read, "")
+
+
+def _read() -> str:
+    print("> ", end="", flush=True)
+    return sys.stdin.readline().strip() if sys.stdin else ""
+
+
+def _answer(model: LanguageModel, messages: list[Message], sampling: Sampling, seed: int) -> str:
+    """Stream the answer; return it."""
+    pieces = []
+    for event in model.generate([Request(Conversation(list(messages)), sampling, seed=seed)]):
+        if isinstance(event, Token):
+            pieces.append(event.text)
+            print(printable(event.text), end="", flush=True)
+        elif isinstance(event, Failed):
+            raise event.error
+    print()
+    return "".join(pieces)
