@@ -14,7 +14,7 @@ import math
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ from nextword.train.distributed import Processes
 from nextword.train.metrics import Metrics
 from nextword.train.optimiser import Optimiser
 from nextword.train.schedule import Schedule
-from nextword.train.step import Batch, StepResult
+from nextword.train.step import StepResult
 from nextword.train.training_state import load_state, save_state
 
 SAVING_SHARE = 0.01
@@ -39,9 +39,9 @@ SHORTEST_PAUSE = 30.0
 
 
 class Steps(Protocol):
-    """What trains: TrainingStep."""
+    """What trains: TrainingStep, or another that understands the stage's batches."""
 
-    def step(self, batch: Batch) -> StepResult:
+    def step(self, batch: Any) -> StepResult:
         """Train on one batch."""
         ...
 
@@ -49,7 +49,7 @@ class Steps(Protocol):
 class Batches(Protocol):
     """Where batches come from, and how that is put into a checkpoint."""
 
-    def next(self) -> Batch:
+    def next(self) -> Any:
         """The next batch of this process."""
         ...
 
@@ -64,7 +64,10 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Cost:
-    """What a step costs: tokens of the global batch, operations, and the peak they are compared with."""
+    """What a step costs: tokens of the global batch, operations, and the peak they are compared with.
+
+    Where batches vary, about: a step that says its tokens is taken at its word.
+    """
 
     tokens: int
     flops: float
@@ -80,6 +83,8 @@ class Moment:
     gradient_norm: float
     factor: float
     seconds: float
+    tokens: int
+    facts: Mapping[str, float]
 
 
 class Loop:
@@ -113,7 +118,7 @@ class Loop:
         self.schedule, self.cost, self.metrics, self.checkpoints = schedule, cost, metrics, checkpoints
         self.processes, self.due, self.write_model, self.look = processes, due, write_model, look
         self.budget, self.settled = budget, settled
-        self.step = 0
+        self.step, self.tokens = 0, 0
         self._clock, self._began = clock, clock() if began is None else began
         self._paces: deque[float] = deque(maxlen=15)
         self._saved_at, self._pause = 0.0, SHORTEST_PAUSE
@@ -125,7 +130,7 @@ class Loop:
 
     def run(self, progress: Progress) -> None:
         """Train to the end of the schedule. Failure when the loss or the gradient is not a number."""
-        progress.set(self.step * self.cost.tokens, total=self.schedule.steps * self.cost.tokens)
+        progress.set(self.tokens, total=self._tokens_in_all())
         while self.step < self.schedule.steps:
             self._settle()
             moment = self._step()
@@ -143,7 +148,8 @@ class Loop:
         self.step = int(facts["step"])
         self._saved_at = float(facts["seconds"])
         self._began -= self._saved_at
-        self.optimiser.set_steps(self.step)
+        self.tokens = int(facts.get("tokens", self.step * self.cost.tokens))  # older runs did not say
+        self.optimiser.set_steps(int(facts.get("updates", self.step)))
         self.batches.load_state_dict(facts["batches"])
         if self.processes.is_first:
             self.metrics.truncate(self.step)
@@ -156,7 +162,13 @@ class Loop:
     def save(self) -> None:
         """Write a checkpoint; the last one of the constant phase outlives the rotation."""
         begin = self._clock()
-        facts = {"step": self.step, "seconds": self.seconds, "batches": self.batches.state_dict()}
+        facts = {
+            "step": self.step,
+            "tokens": self.tokens,
+            "updates": self.optimiser.steps,  # a step may take several
+            "seconds": self.seconds,
+            "batches": self.batches.state_dict(),
+        }
 
         def write(folder: Path) -> None:
             save_state(folder / "state", self._tensors(), facts, self.processes)
@@ -174,9 +186,11 @@ class Loop:
         took = self._clock() - begin
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise self._diverged(loss, norm)
+        tokens = self.cost.tokens if result.tokens is None else result.tokens
         self.step += 1
+        self.tokens += tokens
         self._paces.append(took)
-        return Moment(self.step, loss, norm, self.optimiser.factor, took)
+        return Moment(self.step, loss, norm, self.optimiser.factor, took, tokens, result.facts)
 
     def _diverged(self, loss: float, norm: float) -> Failure:
         newest = self.checkpoints.newest()
@@ -210,21 +224,27 @@ class Loop:
         return self.processes.agree(self.seconds - self._saved_at) > self._pause
 
     def _report(self, moment: Moment, progress: Progress) -> None:
-        speed = self.cost.tokens / moment.seconds
-        utilisation = self.cost.flops / moment.seconds / (self.cost.peak * self.processes.world)
+        speed = moment.tokens / moment.seconds
+        flops = self.cost.flops * moment.tokens / self.cost.tokens
+        utilisation = flops / moment.seconds / (self.cost.peak * self.processes.world)
         self.metrics.append(
             "step",
             moment.step,
             loss=moment.loss,
             gradient_norm=moment.gradient_norm,
             factor=moment.factor,
-            tokens=moment.step * self.cost.tokens,
+            tokens=self.tokens,
             seconds=round(self.seconds, 3),
             tokens_per_second=round(speed),
             mfu=round(utilisation, 4),
+            **moment.facts,
         )
         facts = f"loss {moment.loss:.3f}  {speed:,.0f} tokens/s  MFU {utilisation:.0%}"
-        progress.set(moment.step * self.cost.tokens, facts, total=self.schedule.steps * self.cost.tokens)
+        progress.set(self.tokens, facts, total=self._tokens_in_all())
+
+    def _tokens_in_all(self) -> int:
+        """What will have been trained on at the end, if the steps to come cost what they should."""
+        return self.tokens + (self.schedule.steps - self.step) * self.cost.tokens
 
     def _tensors(self) -> dict[str, Tensor]:
         weights = {f"model.{name}": tensor.detach() for name, tensor in self.model.named_parameters()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -160,3 +160,28 @@ def test_checkpoints_by_the_clock_are_seldom_enough_to_cost_little(tmp_path):
     loop.checkpoints.save = lambda step, *rest, **named: (kept.append(step), save(step, *rest, **named))[1]
     run(loop)
     assert kept == [31, 62, 93, 100, 131, 162, 193, 200]
+
+
+def test_a_step_may_say_its_own_tokens_and_facts(tmp_path):
+    loop, clock = make(tmp_path, Schedule.of(2, 0, 0.5), lambda now: 2.0)
+    plain = loop.trainer.step
+    loop.trainer.step = lambda batch: replace(plain(batch), tokens=30, facts={"margin": 0.5})
+    run(loop)
+    line = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[1])
+    assert line["tokens"] == 60 and line["tokens_per_second"] == 15 and line["margin"] == 0.5
+    assert line["mfu"] == 1.5  # three times the work that a step was thought to be
+
+
+def test_updates_are_counted_where_a_step_takes_several(tmp_path):
+    loop, _ = make(tmp_path, Schedule.of(4, 0, 0.5), lambda now: 1.0)
+    plain = loop.trainer.step
+
+    def twice(batch):
+        loop.optimiser.steps += 2
+        return plain(batch)
+
+    loop.trainer.step = twice
+    run(loop)
+    again, _ = make(tmp_path, Schedule.of(4, 0, 0.5), lambda now: 1.0)
+    again.resume(4)
+    assert again.optimiser.steps == 8 and again.tokens == 40
