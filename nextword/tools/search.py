@@ -1,0 +1,201 @@
+"""Search: the passages of one's own pages that a question is about.
+
+    with Index.build(documents, folder / "search.db"): ...
+    hits = Index.open(folder / "search.db").search("json.dumps는 무엇을 하나요?", 5)
+
+An index is one SQLite file with its full-text table (FTS5), so it is there with Python itself, is updated in
+place, and holds more pages than fit into memory. Ranking is BM25 (Robertson and Zaragoza 2009) over three
+fields: the page's title, the names that the passage defines, and its text. Terms are ours (`terms.py`), the
+same for Korean and English.
+
+Left out: embeddings. On these pages a question names what it asks for, and terms find it; a re-ranker can be
+put on top of the hits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from nextword.common.errors import BadInput, Corrupt, Failure
+from nextword.common.progress import Progress
+from nextword.common.records import Document
+from nextword.tools.passages import Passage, passages
+from nextword.tools.terms import asked_terms, terms
+
+VERSION = 1
+NAME = re.compile(r"[A-Za-z_][\w.]*(?= +\(version| +index|$)")
+"""A title that is a module's name, as pydoc writes it."""
+
+WEIGHTS = (4.0, 12.0, 1.0)
+"""Of title, names and text in the ranking."""
+
+SCHEMA = (
+    "create table about (version integer not null)",
+    "create table page (number integer primary key, id text unique not null, title text not null,"
+    " url text not null, sha256 text not null, text text not null)",
+    "create table passage (number integer primary key, page integer not null references page(number),"
+    " start integer not null, end integer not null)",
+    "create index passage_of_page on passage(page)",
+    "create virtual table term using fts5(title, names, text, content='',"
+    """ tokenize="unicode61 remove_diacritics 0 tokenchars '._'")""",
+)
+"""`term` keeps no text of its own: to forget a passage one tells it again which terms it had."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage that fits a question. `text` is page_text[start:end]; a higher score fits better."""
+
+    document: str
+    title: str
+    url: str
+    text: str
+    start: int
+    end: int
+    score: float
+
+
+class Index:
+    """One index file. Reading is thread-safe in as far as each thread opens its own."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path, self._sql = path, connection
+
+    @staticmethod
+    def open(path: Path) -> Index:
+        """Open an index that was built; BadInput when there is none, Corrupt when it is not one."""
+        if not path.is_file():
+            raise BadInput("no search index here", where=path, do="build one with `nextword index`")
+        connection = sqlite3.connect(path)
+        try:
+            version = connection.execute("select version from about").fetchone()
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise Corrupt(f"not a search index ({error})", where=path, do="build it again") from error
+        if version != (VERSION,):
+            connection.close()
+            raise Corrupt(
+                f"an index of version {version}, expected {VERSION}", where=path, do="build it again"
+            )
+        return Index(path, connection)
+
+    @staticmethod
+    def build(documents: Iterable[Document], path: Path, progress: Progress | None = None) -> Index:
+        """Add documents to the index at `path`, made if it is not there; changed ones are replaced."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or not path.stat().st_size:
+            with contextlib.closing(_connected(path)) as connection, connection:
+                connection.execute("begin")
+                for statement in SCHEMA:
+                    connection.execute(statement)
+                connection.execute("insert into about values (?)", (VERSION,))
+        index = Index.open(path)
+        index.add(documents, progress)
+        return index
+
+    def add(self, documents: Iterable[Document], progress: Progress | None = None) -> int:
+        """Add or replace documents in one transaction; returns how many were new or changed."""
+        changed = 0
+        try:
+            with self._sql:
+                for document in documents:
+                    changed += self._put(document)
+                    if progress:
+                        progress.advance()
+        except sqlite3.OperationalError as error:  # a full disk, a read-only folder
+            raise Failure(f"cannot be written ({error})", where=self.path, do="free some space") from error
+        return changed
+
+    def search(self, question: str, count: int = 5) -> list[Hit]:
+        """The passages that fit best, best first; none where nothing fits."""
+        wanted = asked_terms(question)
+        if not wanted:
+            return []
+        match = " OR ".join(f'"{term}"' for term in wanted)
+        rows = self._sql.execute(
+            "select page.id, page.title, page.url, substr(page.text, start + 1, end - start), start, end,"
+            " -bm25(term, ?, ?, ?) as score from term join passage on passage.number = term.rowid"
+            " join page on page.number = passage.page where term match ? order by score desc limit ?",
+            (*WEIGHTS, match, count),
+        )
+        return [Hit(*row) for row in rows]
+
+    def page(self, document: str) -> str | None:
+        """The whole text of a page by its document's id."""
+        row = self._sql.execute("select text from page where id = ?", (document,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def __len__(self) -> int:
+        """How many pages there are."""
+        return int(self._sql.execute("select count(*) from page").fetchone()[0])
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._sql.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _put(self, document: Document) -> bool:
+        run = self._sql.execute
+        known = run("select number, sha256 from page where id = ?", (document.id,)).fetchone()
+        if known and known[1] == document.sha256 and document.sha256:
+            return False
+        if known:
+            self._forget(int(known[0]))
+        title = title_of(document)
+        row = (document.id, title, document.url, document.sha256, document.text)
+        page = run("insert into page(id, title, url, sha256, text) values (?,?,?,?,?)", row).lastrowid
+        for one in passages(document.text):
+            place = (page, one.start, one.end)
+            number = run("insert into passage(page, start, end) values (?,?,?)", place).lastrowid
+            fields = _fields(title, one, document.text)
+            run("insert into term(rowid, title, names, text) values (?,?,?,?)", (number, *fields))
+        return True
+
+    def _forget(self, page: int) -> None:
+        run = self._sql.execute
+        title, text = run("select title, text from page where number = ?", (page,)).fetchone()
+        numbers = run("select number from passage where page = ? order by start", (page,)).fetchall()
+        for (number,), one in zip(numbers, passages(text), strict=True):
+            row = (number, *_fields(title, one, text))
+            run("insert into term(term, rowid, title, names, text) values ('delete',?,?,?,?)", row)
+        run("delete from passage where page = ?", (page,))
+        run("delete from page where number = ?", (page,))
+
+
+def _fields(title: str, passage: Passage, text: str) -> tuple[str, str, str]:
+    """What is searched of a passage: terms of the title, of the names it defines, of its text."""
+    module = NAME.match(title)  # what a page about a module defines is asked for by its whole name
+    names = [f"{module[0]}.{name}" if module else name for name in passage.names]
+    fields = (title, " ".join(names), text[passage.start : passage.end])
+    one, two, three = (" ".join(terms(field)) for field in fields)
+    return one, two, three
+
+
+def title_of(document: Document) -> str:
+    """What a page is called: its meta's title, its first heading or line, else its address."""
+    title = document.meta.get("title")
+    if isinstance(title, str) and title.strip():
+        return title.strip()
+    first = next((line.strip(" #\t") for line in document.text.splitlines() if line.strip()), "")
+    return first[:120] or document.url
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(path)
+    except sqlite3.OperationalError as error:
+        raise Failure(f"cannot be written ({error})", where=path.parent) from error

@@ -1,0 +1,159 @@
+"""Search: the right passage first, in Korean and English, and an index that stays true as pages change."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from nextword.common.errors import BadInput, Corrupt
+from nextword.common.records import Document
+from nextword.tools.passages import LENGTH, passages
+from nextword.tools.search import Index, title_of
+from nextword.tools.terms import asked_terms, terms
+
+JSON = """json (version 2.0.9)  index
+
+JSON is a subset of JavaScript syntax.
+
+    >>> json.dumps(['foo'])
+
+dump(obj, fp)
+    Serialize obj as a JSON formatted stream to fp.
+
+dumps(obj, *, skipkeys=False)
+    Serialize obj to a JSON formatted str.
+"""
+KOREAN = """# 언어 모델
+
+언어 모델은 지금까지의 글을 보고 다음 단어를 예측합니다.
+
+# 검색
+
+검색 색인은 쪽을 짧은 구절로 나눕니다.
+"""
+
+
+def document(text, url="http://a/json.html", **meta):
+    return Document.of(text, url, **meta)
+
+
+@pytest.fixture
+def index(tmp_path):
+    with Index.build([document(JSON), document(KOREAN, "http://a/ko.html")], tmp_path / "search.db") as built:
+        yield built
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What does json.dumps do?", "JSON formatted str."),
+        ("json.dumps는 무엇을 하나요?", "JSON formatted str."),
+        ("What does dump do?", "formatted stream"),
+        ("언어 모델은 무엇을 예측하나요?", "다음 단어를 예측합니다."),
+        ("색인은 쪽을 어떻게 나누나요?", "짧은 구절"),
+    ],
+)
+def test_the_passage_that_answers_comes_first(index, question, answer):
+    assert answer in index.search(question, 1)[0].text
+
+
+def test_a_hit_is_a_place_in_its_page(index):
+    hit = index.search("dumps", 1)[0]
+    assert index.page(hit.document)[hit.start : hit.end] == hit.text
+    assert (hit.url, hit.title) == ("http://a/json.html", "json (version 2.0.9)  index")
+
+
+@pytest.mark.parametrize(
+    "question", ["", "   ", "???", "zzzz", '"', "a OR (b", "NEAR(", "*", "col:umn", "\x00"]
+)
+def test_a_question_that_matches_nothing_or_is_no_query_finds_nothing(index, question):
+    assert index.search(question) == []
+
+
+def test_adding_the_same_pages_again_changes_nothing(index):
+    assert index.add([document(JSON), document(KOREAN, "http://a/ko.html")]) == 0
+    assert len(index) == 2
+
+
+def test_a_changed_page_is_found_by_its_new_words_only(index):
+    assert index.add([document("json\n\nloads(s)\n    Deserialize s.\n")]) == 1
+    assert index.search("dumps") == []
+    assert "Deserialize" in index.search("json.loads", 1)[0].text
+    assert len(index) == 2
+
+
+def test_an_index_lasts(index):
+    with Index.open(index.path) as again:
+        assert again.search("json.dumps", 1)[0].text == index.search("json.dumps", 1)[0].text
+
+
+def test_what_is_no_index_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="no search index here"):
+        Index.open(tmp_path / "none.db")
+    (tmp_path / "text.db").write_text("not a database, but long enough to be looked at as one" * 20)
+    with pytest.raises(Corrupt, match="not a search index"):
+        Index.open(tmp_path / "text.db")
+    connection = sqlite3.connect(tmp_path / "old.db")
+    connection.execute("create table about (version integer)")
+    connection.execute("insert into about values (0)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(Corrupt, match="an index of version"):
+        Index.open(tmp_path / "old.db")
+
+
+def test_building_that_was_killed_at_the_start_begins_again(tmp_path):
+    (tmp_path / "search.db").touch()
+    with Index.build([document(JSON)], tmp_path / "search.db") as built:
+        assert len(built) == 1
+
+
+def test_a_title_is_the_meta_s_or_the_first_line():
+    assert title_of(document("x", title="Named")) == "Named"
+    assert title_of(document("\n# Heading\ntext")) == "Heading"
+    assert title_of(document(" \n")) == "http://a/json.html"
+
+
+@given(some.text(max_size=3000), some.integers(20, 400))
+def test_passages_hold_every_line_once_and_in_order(text, length):
+    found = list(passages(text, length))
+    assert all(one.start < one.end for one in found)
+    assert all(one.end <= two.start for one, two in itertools.pairwise(found))
+    covered = "".join(text[one.start : one.end] for one in found)
+    assert covered.split() == text.split()
+
+
+def test_a_passage_begins_with_what_it_is_about():
+    text = "".join(f"name{n}(a, b)\n    {'word ' * 60}\n\n" for n in range(9))
+    found = list(passages(text))
+    assert all(text[one.start : one.end].startswith(one.names[0]) for one in found)
+    assert all(one.end - one.start <= LENGTH for one in found)
+
+
+def test_a_line_that_never_ends_is_one_passage():
+    assert [(one.start, one.end) for one in passages("x" * 5000)] == [(0, 5000)]
+
+
+def test_names_are_found_whole_and_by_their_parts():
+    assert list(terms("json.JSONEncoder max_workers")) == [
+        *("json.jsonencoder", "json", "jsonencoder"),
+        *("max_workers", "max", "workers"),
+    ]
+
+
+def test_korean_is_cut_into_pairs_and_its_particles_after_a_name_are_dropped():
+    assert list(terms("언어모델은 말")) == ["언어", "어모", "모델", "델은", "말"]
+    assert asked_terms("dumps는 무엇을 하나요?") == ["dumps"]
+
+
+def test_a_question_of_common_words_alone_keeps_them():
+    assert asked_terms("what is it") == ["what", "is", "it"]
+
+
+@given(some.text())
+def test_any_text_has_terms_that_the_index_can_hold(text):
+    assert all(term and not set(term) & set('" \n') for term in terms(text))
