@@ -86,7 +86,8 @@ def _totals(summary: CleanSummary) -> str:
         ),
     ]
     cells = "".join(
-        f'<tr><td>{escape(name)}</td><td class="number"><b>{escape(value)}</b></td>'
+        f"<tr><td>{escape(name)}</td>"
+        f'<td class="number" style="white-space:nowrap"><b>{escape(value)}</b></td>'
         f'<td class="dim">{escape(note)}</td></tr>'
         for name, value, note in facts
     )
@@ -126,13 +127,14 @@ def _rows(rows: list[Row], whole: int, of: str) -> str:
             f'<td class="number">{"" if documents is None else f"{sign}{documents:,}"}</td>'
             f'<td class="number" style="white-space:nowrap">{sign}{size(bytes)}</td>'
             f'<td class="number">{sign}{share:.1%}</td>'
-            f'<td><div class="bar" style="width:{width:.1f}%;background:var(--{colour})"></div></td></tr>'
+            f'<td style="width:30%">'
+            f'<div class="bar" style="width:{width:.1f}%;background:var(--{colour})"></div></td></tr>'
         )
 
     names = (
         '<th class="number">documents</th>',
         '<th class="number">text</th>',
-        f'<th colspan="2" style="width:45%">{escape(of)}</th>',
+        f'<th colspan="2">{escape(of)}</th>',
     )
     body = "".join(row(*each) for each in rows)
     return f"<table><thead><tr><th></th>{''.join(names)}</tr></thead><tbody>{body}</tbody></table>"

@@ -78,7 +78,7 @@ class CleanSummary:
     def __str__(self) -> str:
         dropped = ", ".join(f"{step.step} {step.documents:,}" for step in self.dropped) or "nothing"
         pages = "1 page" if self.pages == 1 else f"{self.pages:,} pages"
-        own = f", and {self.own_documents:,} of nextword's own ({self.own_bytes / 1e6:,.1f} MB)"
+        own = f"; with nextword's own {self.own_documents:,} documents ({self.own_bytes / 1e6:,.1f} MB)"
         trained = "1 document" if self.train_documents == 1 else f"{self.train_documents:,} documents"
         return (
             f"{pages} with {self.text_bytes / 1e6:,.1f} MB of text{own if self.own_documents else ''}\n"
