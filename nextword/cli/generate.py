@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nextword import engine
+from nextword.common.errors import BadInput
 from nextword.common.language_model import Failed, Request, Sampling, Token
 from nextword.common.terminal import printable
 
@@ -28,13 +29,24 @@ def run(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
 ) -> None:
     """Stream one continuation."""
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = _read_input() if prompt == "-" else prompt
     sampling = Sampling(temperature, top_k, top_p, min_p, repeat_penalty, max_new_tokens)
     opened = engine.open(model, device=device)
-    print(printable(text), end="", flush=True)
-    for event in opened.generate([Request(text, sampling, tuple(stop or ()), seed=seed)]):
-        if isinstance(event, Token):
-            print(printable(event.text), end="", flush=True)
-        elif isinstance(event, Failed):
-            raise event.error
-    print()
+    try:
+        print(printable(text), end="", flush=True)
+        for event in opened.generate([Request(text, sampling, tuple(stop or ()), seed=seed)]):
+            if isinstance(event, Token):
+                print(printable(event.text), end="", flush=True)
+            elif isinstance(event, Failed):
+                raise event.error
+    finally:
+        print()
+
+
+def _read_input() -> str:
+    if sys.stdin is None:
+        raise BadInput("standard input is closed", do="give the prompt as an argument, or pipe it in")
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"standard input is not UTF-8 text ({error})") from error

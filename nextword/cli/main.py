@@ -81,7 +81,7 @@ def run(argv: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         goes_on = argv[0] in RESUMED
         return _fail("stopped; the same command continues" if goes_on else "stopped", 130)
-    except BrokenPipeError:  # the reader has gone, so nothing is left to say
+    except (BrokenPipeError, SystemExit):  # the reader has gone (rich exits then), and nothing is left to say
         _close_output()
         return 0
     except OSError as error:

@@ -1,7 +1,9 @@
 """The command line: immediate help, one line for an error, exit code 2."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,12 @@ def test_every_verb_has_help_of_its_own(verb: str, capsys: pytest.CaptureFixture
         (["collect", "--source", "/no/such/folder"], "/no/such/folder"),
         (["generate", "/no/such/model", "hello"], "/no/such/model"),
         (["show", "/no/such/file"], "/no/such/file"),
+        (["see", "fake:", "x", "-n", "0"], "count is 0; give at least 1"),
+        (["generate", "fake:", "x", "-n", "-1"], "max_new_tokens is -1, expected at least 0"),
+        (["recall", "run", "--lines", "0"], "lines is 0; give at least 1"),
+        (["collect", "--timeout", "nan"], "timeout is nan; give more than 0 and at most 86,400"),
+        (["release", "model", "--type", "Q9"], "unknown tensor type 'Q9'; choose from"),
+        (["generate"], "Missing argument 'model'; see `nextword generate --help`"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -54,6 +62,80 @@ def test_bad_input_is_one_line_and_exit_code_2(
     error = capsys.readouterr().err
     assert says in error
     assert len(error.strip().splitlines()) == 1
+
+
+class Interrupted:
+    """Standard input at which a person types Ctrl-C."""
+
+    @property
+    def buffer(self) -> "Interrupted":
+        return self
+
+    def read(self) -> bytes:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_is_one_line_and_130(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Interrupted())
+    assert run(["generate", "fake:", "-"]) == 130
+    assert capsys.readouterr().err == "nextword: stopped\n"
+
+
+def test_ctrl_c_of_long_work_says_that_it_continues(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    command("collect")
+    monkeypatch.setattr("nextword.cli.collect.collect", interrupted)
+    assert run(["collect"]) == 130
+    assert capsys.readouterr().err == "nextword: stopped; the same command continues\n"
+
+
+def test_a_prompt_is_read_from_standard_input() -> None:
+    command = [sys.executable, "-m", "nextword", "generate", "fake:", "-"]
+    shown = subprocess.run(command, input="다음 낱말".encode(), capture_output=True)
+    assert shown.stdout.decode() == "다음 낱말다음 낱말\n"
+
+
+@pytest.mark.parametrize(
+    ("stdin", "says"), [(b"\xff\xfe", "standard input is not UTF-8"), (None, "standard input is closed")]
+)
+def test_standard_input_that_is_no_text_is_one_line(stdin: bytes | None, says: str) -> None:
+    command = f"{sys.executable} -m nextword generate fake: - {'<&-' if stdin is None else ''}"
+    shown = subprocess.run(command, shell=True, input=stdin, capture_output=True)
+    assert shown.returncode == 2
+    assert shown.stderr.decode().startswith(f"nextword: {says}")
+
+
+@pytest.mark.parametrize("verb", ["--help", "show --help", "see fake: x", "generate fake: x"])
+def test_a_reader_who_leaves_early_is_no_error(verb: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        command = [sys.executable, "-m", "nextword", *verb.split()]
+        shown = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE)
+    assert (shown.returncode, shown.stderr) == (0, b"")
+
+
+def test_output_that_cannot_be_written_is_one_line(need: Callable[[str], Path]) -> None:
+    with need("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "nextword", "--version"]
+        shown = subprocess.run(command, stdout=full, stderr=subprocess.PIPE)
+    assert shown.returncode == 2
+    assert shown.stderr == b"nextword: the output: No space left on device\n"
+
+
+def test_a_terminal_that_cannot_show_a_text_shows_question_marks() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "nextword", "generate", "fake:", "가"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+    )
+    assert shown.stdout == b"??\n"
 
 
 def test_the_version_is_the_package_s_own() -> None:
