@@ -1,0 +1,114 @@
+"""Quoting: whatever the model thinks, between the quotation marks stands a piece of the page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from nextword import engine
+from nextword.common.errors import BadInput
+from nextword.common.records import Conversation, Message
+from nextword.engine.local import LocalModel
+from nextword.engine.quote import Quote, Quoter, Unquoted
+from nextword.tokenizer.special import CHAT_TEMPLATE, END
+from nextword.tokenizer.tokenizer import Tokenizer
+
+PAGE = 'dumps(obj)\n    Serialize obj to a JSON formatted str.\n\nloads(s)\n    "Deserialize" s, 한국어도.\n'
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_tokenizer_folder):
+    found = Tokenizer.load(tiny_tokenizer_folder)
+    found.config = dict(found.config, chat_template=CHAT_TEMPLATE)
+    return found
+
+
+class Wishful:
+    """A driver whose model wants to say one text, and next best whatever a seeded coin says."""
+
+    name, context = "wishful", 4096
+
+    def __init__(self, tokenizer, wish, seed=0):
+        self.vocab_size = tokenizer.vocab_size
+        self.wish = [*tokenizer.encode(wish), tokenizer.special[END]]
+        self.noise = np.random.default_rng(seed)
+
+    def rows(self, positions):
+        return 1
+
+    def begin(self, prompts, room):
+        self.said, self.left = 0, room
+        return self, self._logits()
+
+    def step(self, tokens):
+        self.said += 1
+        self.left -= 1
+        assert self.left >= 0, "more tokens than there was room for"
+        return self._logits()
+
+    def close(self):
+        self.said = -1
+
+    def _logits(self):
+        logits = self.noise.standard_normal((1, self.vocab_size)).astype(np.float32)
+        logits[0, self.wish[min(self.said, len(self.wish) - 1)]] += 50
+        return logits
+
+
+def quoted(tokenizer, wish, page=PAGE, seed=0):
+    model = LocalModel(Wishful(tokenizer, wish, seed), tokenizer, [tokenizer.special[END]])
+    return Quoter(model).quote(Conversation([Message("user", "q"), Message("tool", page)]), page)
+
+
+def test_a_wish_that_stands_in_the_page_is_granted(tokenizer):
+    found = quoted(tokenizer, 'It does this: "Serialize obj to a JSON formatted str."')
+    assert isinstance(found, Quote)
+    assert found.answer == 'It does this: "Serialize obj to a JSON formatted str."'
+    assert PAGE[found.start : found.end] == found.text
+    assert found.logprob == pytest.approx(0, abs=0.1)
+
+
+def test_an_invented_word_cannot_be_said(tokenizer):
+    found = quoted(tokenizer, '"Serialize obj to a XML formatted str."')
+    assert found.text in PAGE
+    assert found.text.startswith("Serialize obj to a ")
+
+
+def test_korean_is_quoted_and_placed_by_its_characters(tokenizer):
+    found = quoted(tokenizer, '"한국어도"')
+    assert (found.text, PAGE[found.start : found.end]) == ("한국어도", "한국어도")
+
+
+def test_a_model_that_does_not_quote_has_its_words_returned(tokenizer):
+    assert quoted(tokenizer, "The page does not say.") == Unquoted("The page does not say.")
+
+
+def test_a_model_that_only_talks_is_made_to_quote(tokenizer):
+    found = quoted(tokenizer, "well " * 99)
+    assert isinstance(found, Quote)
+    assert found.text in PAGE
+
+
+@settings(max_examples=60, deadline=None)
+@given(some.text(min_size=1, max_size=200), some.text(max_size=40), some.integers(0, 9))
+def test_whatever_page_and_wish_the_quote_is_the_page_s(tokenizer, page, wish, seed):
+    found = quoted(tokenizer, f'"{wish}"', page, seed)
+    assert isinstance(found, Unquoted) or page[found.start : found.end] == found.text
+
+
+def test_an_empty_page_gives_an_empty_quote(tokenizer):
+    assert quoted(tokenizer, '"anything"', "").text == ""
+
+
+def test_a_page_that_does_not_fit_is_refused(tokenizer):
+    model = LocalModel(Wishful(tokenizer, "a"), tokenizer, [])
+    page = "word " * 5000
+    with pytest.raises(BadInput, match="show the model a shorter passage"):
+        Quoter(model).quote(Conversation([Message("user", page)]), page)
+
+
+def test_a_model_elsewhere_cannot_be_held_to_a_page():
+    with pytest.raises(BadInput, match="quoting needs a model on this machine"):
+        Quoter(engine.open("fake:hello"))
