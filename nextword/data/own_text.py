@@ -4,7 +4,8 @@ The default crawl is English. So that a model made by `make demo` has seen Korea
 has merges for it, our own pages join the crawl. They are guests there: they come after its pages, so that of
 two copies the crawl's stays, and they are not enough to train on alone. They are read from the checkout, or,
 in an installed wheel, from the copies that the build puts beside this file (`own/`), and they say so in
-their addresses. The conversations (`own/conversations.ko.jsonl`) are in the package itself.
+their addresses. The conversations (`own/conversations.*.jsonl`) are in the package itself. They are never
+held out, for finetuning learns them too: their address is one that the hash puts far from it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def own_documents() -> Iterator[Document]:
     """All of it, ordered by address; a wheel without packaged pages has the conversations only."""
     root = _root()
     pages = [_page(root, path) for path in (*root.glob("README*.md"), *root.glob("docs/**/*.md"))]
-    pages.append(_conversations(Path(__file__).parent / "own" / "conversations.ko.jsonl"))
+    pages += [_conversations(lang) for lang in ("en", "ko")]
     yield from sorted((page for page in pages if page.text), key=lambda page: page.url)
 
 
@@ -33,10 +34,11 @@ def _page(root: Path, path: Path) -> Document:
     return Document.of(text, ADDRESS + relative, lang="ko" if is_korean else "en", source="nextword")
 
 
-def _conversations(path: Path) -> Document:
-    """All conversations of a file as one page, a turn a paragraph."""
+def _conversations(lang: str) -> Document:
+    """All conversations of a language as one page, a turn a paragraph."""
+    path = Path(__file__).parent / "own" / f"conversations.{lang}.jsonl"
     turns = [message["content"] for record in read_records(path) for message in record["messages"]]
-    return Document.of("\n\n".join(turns), ADDRESS + path.name, lang="ko", source="nextword")
+    return Document.of("\n\n".join(turns), f"{ADDRESS}own/{path.name}", lang=lang, source="nextword")
 
 
 def _root() -> Path:
