@@ -28,7 +28,7 @@ def run(
 ) -> None:
     """Answer one question, or hold a conversation until an empty line or Ctrl-D."""
     sampling = Sampling(temperature, top_p=top_p, max_new_tokens=max_new_tokens)
-    opened = engine.open(model, device=device)
+    opened = engine.open(model, device=device, assistant=True)
     messages = [Message("system", system)] if system else []
     for asked in [question] if question is not None else _questions():
         messages.append(Message("user", asked))

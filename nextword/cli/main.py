@@ -40,6 +40,8 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Look inside": {
         "chat": "talk with a finetuned model",
+        "ask": "a question answered by a quotation from your own pages",
+        "index": "make pages searchable, for `ask`",
         "generate": "let a model go on from a prompt",
         "see": "the most likely next words, as bars",
         "recall": "a true page beside what the model remembers of it",
@@ -79,7 +81,7 @@ def run(argv: list[str]) -> int:
         says = " ".join(error.format_message().split()).removesuffix(".")
         return _fail(f"{says}; see `nextword {argv[0]} --help`", 2)
     except (KeyboardInterrupt, typer.Abort):
-        goes_on = argv[0] in RESUMED
+        goes_on = argv[:1] and argv[0] in RESUMED
         return _fail("stopped; the same command continues" if goes_on else "stopped", 130)
     except (BrokenPipeError, SystemExit):  # the reader has gone (rich exits then), and nothing is left to say
         _close_output()

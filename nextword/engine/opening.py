@@ -23,11 +23,20 @@ if TYPE_CHECKING:
 INSIDE_A_RUN = ("model", "base/model")
 """Where a run folder keeps its model."""
 
+ASSISTANTS = ("aligned/model", "finetuned/model")
+"""Where a run folder keeps a model that converses, the latest stage first."""
+
 
 def open_model(
-    spec: str | Path, *, device: str = "auto", precision: str = "fp32", batch: int = 16, threads: int = 0
+    spec: str | Path,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    batch: int = 16,
+    threads: int = 0,
+    assistant: bool = False,
 ) -> LanguageModel:
-    """A LanguageModel for `spec`.
+    """A LanguageModel for `spec`; with `assistant`, the one of a run folder that converses, if there is one.
 
     precision fp32 or bf16 is torch's; a GGUF file has its own. threads 0 takes what the machine has. Raises
     BadInput when nothing here opens it, Corrupt for damaged files, Missing for an absent device or compiler.
@@ -41,13 +50,14 @@ def open_model(
         from nextword.engine.runc_driver import open_gguf
 
         return open_gguf(path, batch=batch, threads=threads)
-    folder = model_folder(path)
+    folder = model_folder(path, assistant)
     return _open_folder(folder, device, precision, batch, threads)
 
 
-def model_folder(path: Path) -> Path:
-    """The checkpoint folder that a path means: itself, or the newest model of a run folder."""
-    for folder in (path, *(path / inside for inside in INSIDE_A_RUN)):
+def model_folder(path: Path, assistant: bool = False) -> Path:
+    """The checkpoint folder that a path means: itself, or the base model (or assistant) of a run folder."""
+    inside_a_run = (*ASSISTANTS, *INSIDE_A_RUN) if assistant else INSIDE_A_RUN
+    for folder in (path, *(path / inside for inside in inside_a_run)):
         if (folder / "config.json").is_file():
             return folder
     if path.is_file():
