@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from functools import cache
 
 import pytest
@@ -75,6 +76,13 @@ def test_every_target_of_make_exists(pages):
     for page in pages.every:
         text = "\n".join([*(block for _, block in pages.blocks(page)), *pages.spans(page)])
         assert set(re.findall(r"^make ([a-z]+)", text, re.MULTILINE)) <= targets, page.name
+
+
+def test_the_table_of_rooms_is_the_one_that_is_kept(pages):
+    rules = tomllib.loads((pages.root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    kept = [sorted(layer.split(" | ")) for layer in reversed(rules[0]["layers"])]
+    table = re.findall(r"^\| \d+ \| (.*?) \|", (pages.root / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert [sorted(re.findall(r"`(\w+)/`", row)) for row in table] == kept
 
 
 def test_set_up_by_hand_is_what_make_does(pages, need):
