@@ -2,7 +2,14 @@
 
 A task's conversations end where the assistant should speak; `reward` looks at a conversation in which it has
 spoken and gives a number, 1.0 for right. So whatever can be asked and checked is written once: finetuning
-takes `answered`, where an ideal answer is known; evaluation generates and counts; RL generates and learns.
+takes conversations that are `answered`, evaluation generates and counts, RL generates and learns.
+
+A conversation's `meta` says what a report needs to know of it: `id` (of the question, in its language),
+`lang`, `type`, `group` (questions of one group are right or wrong for one reason, see interval.py), `gold`
+(what would have been right) and `url` (where a person can look it up). The model never sees it.
+
+Base models have never seen a conversation. They are shown a task's `examples`, answered conversations that
+are no questions of it, as plain text (few_shot.py).
 """
 
 from __future__ import annotations
@@ -10,13 +17,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from nextword.common.records import Conversation, Message
+from nextword.common.records import Conversation, Message, digest
 from nextword.data.questions import Question
 from nextword.evaluate.answers import is_right, token_f1
 
 
+@runtime_checkable
 class Task(Protocol):
     """Something to ask, and a way to tell how good an answer is."""
 
@@ -35,30 +43,64 @@ class Task(Protocol):
         ...
 
 
+@runtime_checkable
+class Detailed(Protocol):
+    """A task that can say more about an answer than whether it is right."""
+
+    def details(self, conversation: Conversation) -> dict[str, float]:
+        """Further measures of the last answer, by name."""
+        ...
+
+
+@runtime_checkable
+class Exemplified(Protocol):
+    """A task that has worked examples, for models that need them."""
+
+    @property
+    def examples(self) -> Sequence[Conversation]:
+        """Answered conversations that are not asked; `meta` has their `lang` and `type`."""
+        ...
+
+
 @dataclass
 class Questions:
     """Questions about pages, closed book or with a page at hand.
 
     pages: for each question's id the page to show, as a `tool` message; a question without one is closed
-    book.
+    book. worked: other questions, whose answers may be shown as examples.
     """
 
     name: str
     questions: Sequence[Question]
     pages: dict[str, str] = field(default_factory=dict)
+    worked: Sequence[Question] = ()
 
     @property
     def conversations(self) -> list[Conversation]:
         """Each question as a person asks it, and the page that a search gave."""
         return [self._asked(question) for question in self.questions]
 
+    @property
+    def examples(self) -> list[Conversation]:
+        """The worked questions with their answers; with their pages where ours are shown any."""
+        shown = {question.id: question.page for question in self.worked} if self.pages else {}
+        return [answered(self._asked(question, shown), question.answer) for question in self.worked]
+
     def reward(self, conversation: Conversation) -> float:
         """1.0 where the answer says what the page says."""
         return float(is_right(self.question(conversation), said(conversation)))
 
+    def details(self, conversation: Conversation) -> dict[str, float]:
+        """F1 with the nearest accepted answer."""
+        return {"f1": self.f1(conversation)}
+
     def f1(self, conversation: Conversation) -> float:
         """Shared words of the answer and the nearest accepted one."""
         return token_f1(said(conversation), self.question(conversation).gold)
+
+    def graded(self, conversation: Conversation) -> float:
+        """1.0 for right, half of F1 for wrong: finer than `reward`; nothing wrong reaches what is right."""
+        return self.reward(conversation) or self.f1(conversation) / 2
 
     def question(self, conversation: Conversation) -> Question:
         """The question that a conversation asks."""
@@ -68,24 +110,51 @@ class Questions:
     def _by_id(self) -> dict[str, Question]:
         return {question.id: question for question in self.questions}
 
-    def _asked(self, question: Question) -> Conversation:
+    def _asked(self, question: Question, pages: dict[str, str] | None = None) -> Conversation:
         messages = [Message("user", question.text)]
-        if page := self.pages.get(question.id):
+        if page := (self.pages if pages is None else pages).get(question.id):
             messages.append(Message("tool", page, name="search"))
-        return Conversation(messages, meta={"id": question.id, "lang": question.lang, "type": question.type})
+        meta = {
+            "id": question.id, "lang": question.lang, "type": question.type, "group": question.function_id,
+            "gold": question.gold[0], "url": question.url,
+        }  # fmt: skip
+        return Conversation(messages, meta=meta)
+
+
+def open_book(name: str, questions: Sequence[Question], worked: Sequence[Question] = ()) -> Questions:
+    """The questions, each with the page that answers it."""
+    return Questions(name, questions, {question.id: question.page for question in questions}, worked)
 
 
 def said(conversation: Conversation) -> str:
     """The text of the last message, which should be the assistant's."""
-    content = conversation.messages[-1].content
-    return content if isinstance(content, str) else text_of(content)
+    return text_of(conversation.messages[-1])
 
 
-def text_of(parts: Sequence[dict[str, Any]]) -> str:
-    """The text among OpenAI content parts."""
-    return "".join(str(part.get("text", "")) for part in parts if part.get("type") == "text")
+def asked(conversation: Conversation) -> str:
+    """The text of the last thing the user said; "" where there is none."""
+    return next((text_of(each) for each in reversed(conversation.messages) if each.role == "user"), "")
+
+
+def text_of(message: Message) -> str:
+    """A message's text, be it a string or among OpenAI's content parts."""
+    content = message.content
+    return content if isinstance(content, str) else "".join(map(_text, content))
 
 
 def answered(conversation: Conversation, answer: str) -> Conversation:
     """The conversation with the assistant's answer."""
     return replace(conversation, messages=[*conversation.messages, Message("assistant", answer)])
+
+
+def subset(ids: Sequence[str], most: int, seed: int = 0) -> list[int]:
+    """Which `most` of these to take (0 takes all), in order; a larger number only adds to a smaller one's.
+
+    A hash of the id decides, so the same questions are taken on every machine, however the file is ordered.
+    """
+    order = sorted(range(len(ids)), key=lambda at: digest(f"subset:{seed}:{ids[at]}"))
+    return sorted(order[:most] if most else order)
+
+
+def _text(part: dict[str, Any]) -> str:
+    return str(part.get("text", "")) if part.get("type") == "text" else ""
