@@ -19,7 +19,7 @@ from nextword.common.errors import BadInput, NextwordError
 from nextword.common.language_model import Done, Failed, LanguageModel, Request, Sampling, Token
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation, read_records, write_records
-from nextword.evaluate.interval import Interval, interval
+from nextword.evaluate.interval import Interval, share
 from nextword.evaluate.task import Detailed, Task, answered, asked
 
 AT_ONCE = 64
@@ -129,7 +129,7 @@ def sat(task: Task, who: Examinee, progress: Progress | None = None) -> list[Mar
 
 def mean(results: Sequence[Marked], measure: str = "") -> Interval:
     """The mean of a measure over the questions, drawn by their groups."""
-    return interval([one.measure(measure) for one in results], [one.group for one in results])
+    return share([one.measure(measure) for one in results], [one.group for one in results])
 
 
 def by(results: Sequence[Marked], key: str, measure: str = "") -> dict[str, Interval]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from nextword.data.phrases import Lang
 from nextword.evaluate.exam import Marked
-from nextword.evaluate.interval import Interval, interval
+from nextword.evaluate.interval import Interval, interval, share
 from nextword.evaluate.task import asked
 
 QUOTED = re.compile(r"```.*?```|`[^`\n]*`|\"[^\"\n]*\"|“[^”\n]*”|'[^'\n]{2,}'", re.DOTALL)
@@ -44,10 +44,10 @@ def form(results: Sequence[Marked]) -> Form:
     spoken = [(one, said) for one in results if (said := language(one.reply.text))]
     same = [float(said == language(asked(one.conversation))) for one, said in spoken]
     return Form(
-        interval([float(one.reply.end == "stop") for one in results], groups),
-        interval(same, [one.group for one, _ in spoken]),
+        share([float(one.reply.end == "stop") for one in results], groups),
+        share(same, [one.group for one, _ in spoken]),
         interval([float(len(text.split())) for text in texts], groups),
-        interval([float(not text.strip()) for text in texts], groups),
+        share([float(not text.strip()) for text in texts], groups),
     )
 
 

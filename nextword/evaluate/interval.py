@@ -5,6 +5,9 @@ page, are right or wrong for one reason, and resampling them one by one would ma
 (the cluster bootstrap; Cameron, Gelbach and Miller 2008). Two stages that answered the same questions are
 compared question by question, since the difference of two means is far surer than either of them.
 
+None of twenty right does not mean that nothing is ever right, but resampling twenty zeros gives nothing else.
+Where all values are 0 or all are 1, `share` takes the exact binomial end instead (Clopper and Pearson 1934).
+
 Left out: BCa and studentised intervals. With hundreds of questions they move the ends by less than the
 choice of the questions does.
 """
@@ -17,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 1000
+OUTSIDE = 0.05
+"""What lies outside an interval."""
 AT_ONCE = 1 << 22
 """Drawn numbers held in memory together (32 MiB)."""
 
@@ -54,8 +59,21 @@ def interval(
     for start in range(0, resamples, step):
         drawn = draw.integers(0, len(members), (min(step, resamples - start), len(members)))
         means.append(sums[drawn].sum(1) / sizes[drawn].sum(1))
-    low, high = np.percentile(np.concatenate(means), (2.5, 97.5))
+    low, high = np.percentile(np.concatenate(means), (50 * OUTSIDE, 100 - 50 * OUTSIDE))
     return Interval(float(numbers.mean()), float(low), float(high), len(values))
+
+
+def share(values: Sequence[float], groups: Sequence[Hashable] | None = None, seed: int = 0) -> Interval:
+    """`interval` of values between 0 and 1, with honest ends where all are 0 or all are 1.
+
+    >>> share([0.0] * 20).high < 0.17, share([1.0] * 20).low > 0.83
+    (True, True)
+    """
+    if len(values) and (not any(values) or all(value == 1.0 for value in values)):
+        free = 1 - (OUTSIDE / 2) ** (1 / len(set(groups) if groups else values))
+        low, high = (0.0, free) if not values[0] else (1 - free, 1.0)
+        return Interval(float(values[0]), low, high, len(values))
+    return interval(values, groups, seed)
 
 
 def change(

@@ -6,8 +6,8 @@ it is a judge that checks facts, and given its `graded` it also prefers, of two 
 to the truth. A judge that may look at the sides (a model, a person) is asked both ways round (`both_ways`).
 
 Judges like long answers, and training against a judge makes answers long, so beside the plain rate stands a
-length-matched one: of pairs whose longer answer is at most a quarter longer than the other (in letters). It
-needs no model of what length does (Dubois et al. 2024 fit one), and says how many pairs were left to decide.
+length-matched one: of pairs whose longer answer is at most a quarter longer than the other, or eight letters.
+It needs no model of what length does (Dubois et al. 2024 fit one), and says how many pairs were left.
 
 Half a win for a tie: two equal models get 50 %, and a model that changes few answers stays near it, however
 good those few are. So wins, ties and losses are told too.
@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation
 from nextword.evaluate.exam import Marked
-from nextword.evaluate.interval import Interval, interval
+from nextword.evaluate.interval import Interval, share
 from nextword.evaluate.task import answered
 
-MATCHED = 1.25
-"""The longer answer of a length-matched pair has at most so many times the letters of the other."""
+MATCHED, SLACK = 1.25, 8
+"""Of a length-matched pair the longer answer has at most so many times the letters, or so many more."""
 
 Judge = Callable[[Conversation, str, str], float]
 """1.0 where the first answer to the conversation is better, 0.0 where the second is, 0.5 for neither."""
@@ -56,10 +56,10 @@ def win_rate(ours: Sequence[Marked], theirs: Sequence[Marked], judge: Judge) -> 
     scores = [_judged(one, other, judge) for one, other in zip(ours, theirs, strict=True)]
     groups = [one.group for one in ours]
     sizes = [(len(one.reply.text), len(other.reply.text)) for one, other in zip(ours, theirs, strict=True)]
-    like = [at for at, (one, other) in enumerate(sizes) if max(one, other) <= MATCHED * min(one, other)]
+    like = [at for at, pair in enumerate(sizes) if max(pair) <= max(MATCHED * min(pair), min(pair) + SLACK)]
     return WinRate(
-        interval(scores, groups),
-        interval([scores[at] for at in like], [groups[at] for at in like]),
+        share(scores, groups),
+        share([scores[at] for at in like], [groups[at] for at in like]),
         sum(score > 0.5 for score in scores),
         sum(score == 0.5 for score in scores),
         sum(score < 0.5 for score in scores),

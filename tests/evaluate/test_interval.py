@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from nextword.evaluate.interval import Interval, change, interval
+from nextword.evaluate.interval import Interval, change, interval, share
 
 
 def test_nothing_has_no_interval():
@@ -73,3 +73,18 @@ def test_a_change_is_surer_than_two_means():
 
 def test_it_reads_as_a_share():
     assert str(Interval(0.25, 0.2, 0.3, 1234)) == "25.0% (20.0% to 30.0%, n = 1,234)"
+
+
+def test_a_share_of_all_or_nothing_still_has_an_interval():
+    assert share([0.0] * 50).high == pytest.approx(1 - 0.025 ** (1 / 50))
+    assert share([1.0] * 50).low == pytest.approx(0.025 ** (1 / 50))
+    assert (share([0.0] * 50).low, share([1.0] * 50).high) == (0.0, 1.0)
+    assert share([]) == Interval(0.0, 0.0, 0.0, 0)
+
+
+def test_a_share_of_few_groups_is_less_sure():
+    assert share([0.0] * 50, [at // 10 for at in range(50)]).high == share([0.0] * 5).high
+
+
+def test_any_other_share_is_the_bootstraps():
+    assert share([0.0, 1.0, 1.0]) == interval([0.0, 1.0, 1.0])

@@ -29,16 +29,16 @@ def test_wins_ties_and_losses_are_counted_and_a_tie_is_half_a_win():
 
 
 def test_only_pairs_of_like_length_are_matched():
-    ours = given("a" * 40, "a" * 10, "b" * 10)
-    theirs = given("b", "b" * 9, "a" * 12)
+    ours = given("a" * 40, "a" * 100, "b" * 10)
+    theirs = given("b", "b" * 99, "a" * 12)
     found = win_rate(ours, theirs, by_score(has_a))
     assert found.rate.mean == pytest.approx(2 / 3)
     assert (found.matched.mean, found.matched.count) == (0.5, 2)
     assert found.longer == (39 + 1 - 2) / 3
 
 
-def test_two_silences_are_no_pair_of_like_length_to_a_word():
-    found = win_rate(given("", ""), given("", "word"), by_score(has_a))
+def test_silence_is_not_of_the_length_of_words():
+    found = win_rate(given("", ""), given("", "some words"), by_score(has_a))
     assert found.matched.count == 1
 
 
