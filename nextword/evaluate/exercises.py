@@ -48,13 +48,17 @@ class Exercise:
 
 @dataclass
 class Exercises:
-    """A Task: exercises, examples of them, and their check. `measures` are further checks, by name."""
+    """A Task: exercises, examples of them, and their check.
+
+    measures: further checks, by name. room: tokens that an answer may have.
+    """
 
     name: str
     exercises: Sequence[Exercise]
     check: Check
     worked: Sequence[Exercise] = ()
     measures: Mapping[str, Check] = field(default_factory=dict)
+    room: int = 64
 
     @property
     def conversations(self) -> list[Conversation]:

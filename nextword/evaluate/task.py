@@ -19,9 +19,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
+from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message, digest
 from nextword.data.questions import Question
-from nextword.evaluate.answers import is_right, token_f1
+from nextword.evaluate.answers import CHECKS, is_right, token_f1
 
 
 @runtime_checkable
@@ -74,6 +75,12 @@ class Questions:
     questions: Sequence[Question]
     pages: dict[str, str] = field(default_factory=dict)
     worked: Sequence[Question] = ()
+
+    def __post_init__(self) -> None:
+        """BadInput for a question of a type that no machine can check."""
+        if unknown := next((one for one in self.questions if one.type not in CHECKS), None):
+            what = f"question {unknown.id!r:.80} is of the unknown type {unknown.type!r:.40}"
+            raise BadInput(what, where=self.name, do=f"choose among {', '.join(CHECKS)}")
 
     @property
     def conversations(self) -> list[Conversation]:

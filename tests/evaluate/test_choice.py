@@ -105,5 +105,6 @@ def test_both_readings_and_the_right_option_are_reported():
 def test_chance_is_what_a_model_without_preference_gets():
     options = (" a", " b", " c", " d")
     choices = [Choice(str(n), "q", options, n % 4) for n in range(40)]
-    results = chosen_all(Scored(dict.fromkeys(options, [math.log(0.25)])), Choices("even", choices))
+    even = {option: [math.log(0.25)] for option in options}
+    results = chosen_all(Scored(even), Choices("even", choices))
     assert mean(results).mean == 0.25

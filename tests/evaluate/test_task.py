@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message
 from nextword.evaluate.task import (
     Detailed,
@@ -100,3 +104,8 @@ def test_a_subset_does_not_depend_on_the_order_of_the_file():
     ids = [str(number) for number in range(50)]
     backwards = ids[::-1]
     assert {ids[at] for at in subset(ids, 9)} == {backwards[at] for at in subset(backwards, 9)}
+
+
+def test_a_question_of_a_type_that_nobody_can_check_is_refused():
+    with pytest.raises(BadInput, match="is of the unknown type 'taste'; choose among description"):
+        Questions("docs", [replace(question(), type="taste")])

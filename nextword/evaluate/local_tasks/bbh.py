@@ -18,6 +18,8 @@ from nextword.evaluate.local_tasks.files import lines, objects
 from nextword.evaluate.local_tasks.settings import LocalSettings
 
 FOLDER = "bbh_en"
+ROOM = 384
+"""Tokens to think in."""
 SAYS = re.compile(r"(?i)\bthe answer is:?\s*")
 TASK = re.compile(r"[a-z_0-9]+")
 
@@ -32,7 +34,8 @@ def bbh(data: Path, settings: LocalSettings) -> Exercises:
         preface = shown[task][0]
         asked.append(_exercise(f"{task}-{number}", task, preface, str(record["input"]), target, target))
     worked = [each for _, examples in shown.values() for each in examples]
-    return Exercises("bbh", settings.taken(asked, lambda one: one.id), is_target, worked)
+    room = ROOM if settings.reasoning else Exercises.room
+    return Exercises("bbh", settings.taken(asked, lambda one: one.id), is_target, worked, room=room)
 
 
 def is_target(answer: str, gold: Sequence[str]) -> float:

@@ -19,6 +19,8 @@ from nextword.evaluate.local_tasks.settings import LocalSettings
 NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 MARK = re.compile(r"<<[^>]*>>")
 FOLDER = "gsm8k_en"
+ROOM = 256
+"""Tokens to think in; the longest answers of the data have about as many."""
 
 
 def gsm8k(data: Path, settings: LocalSettings) -> Exercises:
@@ -26,7 +28,8 @@ def gsm8k(data: Path, settings: LocalSettings) -> Exercises:
     training = list(_exercises(data, "train"))
     ids = [each.id for each in training]
     worked, _ = set_apart(training, ids, [""] * len(ids), settings.shots)
-    return Exercises("gsm8k", settings.taken(list(_exercises(data, "test")), _id), is_same_number, worked)
+    asked = settings.taken(_exercises(data, "test"), _id)
+    return Exercises("gsm8k", asked, is_same_number, worked, room=ROOM)
 
 
 def final_number(text: str) -> Decimal | None:

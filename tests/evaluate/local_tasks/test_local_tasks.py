@@ -128,7 +128,7 @@ def test_an_unknown_task_is_refused_with_the_known_ones(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path, name):
-    with pytest.raises(BadInput, match="no such file, plain or .xz or .zst; put the task's data there"):
+    with pytest.raises(BadInput, match="put the task's data there"):
         read_task(name, tmp_path, LocalSettings())
 
 
@@ -159,7 +159,8 @@ def test_a_plain_file_is_read_as_a_compressed_one_is(tmp_path):
         ("klue_sts", "klue_ko/klue-sts-v1.1_dev.json",
          '[{"guid": "g", "sentence1": "a", "sentence2": "b", "labels": {}}]', "g has no binary label"),
         ("kornli", "kornlu_ko/xnli.test.ko.tsv", "sentence1\tsentence2\n", "has no column gold_label"),
-        ("kornli", "kornlu_ko/xnli.test.ko.tsv", "sentence1\tsentence2\tgold_label\na\tb\n", "line 2 has 2 columns"),
+        ("kornli", "kornlu_ko/xnli.test.ko.tsv", "sentence1\tsentence2\tgold_label\na\tb\n",
+         "line 2 has 2 columns"),
         ("korquad", "korquad_ko/KorQuAD_v1.0_dev.json", '{"data": [{}]}', "not laid out as KorQuAD 1.0 is"),
         ("korquad", "korquad_ko/KorQuAD_v1.0_dev.json", '"data"', "not laid out as KorQuAD 1.0 is"),
     ],
