@@ -1,0 +1,140 @@
+"""The qualification quiz: a few questions on the guide before the first task.
+
+A person is qualified when they have passed the quiz of some version since the last one that asked everybody
+again. Tries are counted per asking, and an owner may forgive them. Machines and owners need no quiz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from nextword.common.errors import BadInput
+from nextword.label.database import Database
+from nextword.label.person import Person
+from nextword.label.project import newest_guide, project_row, settings_of
+from nextword.label.refusals import NotAllowed, NotQualified
+from nextword.label.schema import GuideRow, PersonRow, QuizAttemptRow
+
+
+@dataclass(frozen=True)
+class Quiz:
+    """The questions as the person who takes it sees them, and how many tries they have left."""
+
+    version: int
+    questions: tuple[tuple[str, tuple[str, ...]], ...]
+    pass_mark: float
+    tries_left: int
+    has_passed: bool
+
+
+@dataclass(frozen=True)
+class QuizResult:
+    """How it went. `wrong`: which questions were missed, each with why the right choice is right."""
+
+    score: float
+    has_passed: bool
+    wrong: tuple[tuple[int, str], ...]
+    tries_left: int
+
+
+class Quizzes:
+    """Asking, marking, and remembering who has passed."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def quiz(self, actor: Person, project: int) -> Quiz:
+        """The quiz of the newest guide; without questions where it has none."""
+        with self.database.read() as session:
+            row = project_row(session, project)
+            guide = newest_guide(session, project)
+            left = settings_of(row).quiz_tries - _tries(session, actor.id, project)
+            questions = tuple((each["text"], tuple(each["choices"])) for each in guide.quiz)
+            passed = has_qualified(session, actor, project)
+            return Quiz(guide.version, questions, guide.pass_mark, max(0, left), passed)
+
+    def take(self, actor: Person, project: int, choices: Sequence[int]) -> QuizResult:
+        """Mark one try: `choices` is the number of the choice for each question."""
+        with self.database.write(actor) as change:
+            row = project_row(change.session, project, is_locked=True)
+            guide = newest_guide(change.session, project)
+            if len(choices) != len(guide.quiz) or not guide.quiz:
+                raise BadInput(f"{len(choices)} answers to {len(guide.quiz)} questions")
+            left = settings_of(row).quiz_tries - _tries(change.session, actor.id, project)
+            if left <= 0:
+                raise NotAllowed("no tries are left", do="read the guide and ask an owner for another try")
+            result = _mark(guide, choices, left - 1)
+            change.session.add(
+                QuizAttemptRow(
+                    project_id=project,
+                    person_id=actor.id,
+                    version=guide.version,
+                    score=result.score,
+                    has_passed=result.has_passed,
+                    is_forgiven=False,
+                    at=change.now,
+                )
+            )
+            facts = {"version": guide.version, "score": result.score, "has_passed": result.has_passed}
+            change.note("take quiz", f"project {project}", **facts)
+            return result
+
+    def forgive(self, actor: Person, project: int, person: int) -> None:
+        """Give somebody their tries back."""
+        actor.must("owner", "forgive tries")
+        with self.database.write(actor) as change:
+            theirs = (QuizAttemptRow.person_id == person) & (QuizAttemptRow.project_id == project)
+            change.session.execute(update(QuizAttemptRow).where(theirs).values(is_forgiven=True))
+            other = change.session.get(PersonRow, person)
+            change.note("forgive tries", f"project {project}", person=other.pseudonym if other else "")
+
+
+def must_be_qualified(session: Session, person: Person, project: int) -> None:
+    """NotQualified unless the person has passed the quiz (or needs none)."""
+    if not has_qualified(session, person, project):
+        raise NotQualified("the quiz on the guide comes first", do="read the guide and take the quiz")
+
+
+def has_qualified(session: Session, person: Person, project: int) -> bool:
+    """Whether the person may label in this project."""
+    if person.is_machine or person.may("owner") or not newest_guide(session, project).quiz:
+        return True
+    passed = select(QuizAttemptRow.id).where(
+        QuizAttemptRow.person_id == person.id,
+        QuizAttemptRow.project_id == project,
+        QuizAttemptRow.has_passed,
+        QuizAttemptRow.version >= _asked_since(session, project),
+    )
+    return session.scalar(passed.limit(1)) is not None
+
+
+def _asked_since(session: Session, project: int) -> int:
+    """The last version that asked everybody to take the quiz again."""
+    asking = (GuideRow.project_id == project) & GuideRow.asks_again
+    return session.scalar(select(func.max(GuideRow.version)).where(asking)) or 0
+
+
+def _tries(session: Session, person: int, project: int) -> int:
+    counted = select(func.count()).where(
+        QuizAttemptRow.person_id == person,
+        QuizAttemptRow.project_id == project,
+        ~QuizAttemptRow.is_forgiven,
+        QuizAttemptRow.version >= _asked_since(session, project),
+    )
+    return session.scalar(counted) or 0
+
+
+def _mark(guide: GuideRow, choices: Sequence[int], tries_left: int) -> QuizResult:
+    questions: list[dict[str, Any]] = guide.quiz
+    wrong = tuple(
+        (number, each["why"])
+        for number, (each, choice) in enumerate(zip(questions, choices, strict=True))
+        if choice != each["right"]
+    )
+    score = 1 - len(wrong) / len(questions)
+    return QuizResult(score, score >= guide.pass_mark, wrong, tries_left)
