@@ -1,0 +1,223 @@
+"""Tasks: made from what somebody imports, flags or disagrees about, each once, with its slots.
+
+A task is known by its key, a hash of what it asks; asking for the same again gives the one that is there. So
+an import can be repeated, and "both are bad", which two people may say, makes one task to write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from nextword.common.dialogue import messages_of, plain
+from nextword.common.errors import BadInput
+from nextword.common.records import digest
+from nextword.label.audit import canonical
+from nextword.label.database import Change, Database
+from nextword.label.kinds import Json, kind_named
+from nextword.label.person import Person
+from nextword.label.project import MOST_OVERLAP, project_row, settings_of
+from nextword.label.refusals import Conflict, NoSuch
+from nextword.label.schema import SlotRow, TaskRow
+from nextword.label.text import storable
+
+SOON, LATER = -10, 0
+"""Priorities: what came from a mistake is mended before new work."""
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """What a task asks. `about` is anything to show beside it (a quote and its page, say); `origin` where it
+    came from; `gold` the expected answer, if that is known; `overlap` None means the project's."""
+
+    kind: str
+    prompt: list[Json]
+    material: Json = field(default_factory=dict)
+    about: Json = field(default_factory=dict)
+    lang: str = ""
+    overlap: int | None = None
+    gold: Json | None = None
+    source: str = "import"
+    origin: Json = field(default_factory=dict)
+    priority: int = LATER
+    parent: int | None = None
+    about_label: int | None = None
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """A task as a list shows it. filled of overlap; `title` is how its prompt begins."""
+
+    id: int
+    kind: str
+    state: str
+    title: str
+    source: str
+    lang: str
+    filled: int
+    overlap: int
+    is_gold: bool
+    created: datetime
+
+
+class Tasks:
+    """Looking at tasks and changing what is asked of people."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def add(self, actor: Person, project: int, new: NewTask) -> int:
+        """Make one task (or find the one that asks the same); returns its number."""
+        actor.must("owner", "add tasks")
+        with self.database.write(actor) as change:
+            project_row(change.session, project, is_locked=True)
+            return add(change, project, new)[0].id
+
+    def find(
+        self, actor: Person, project: int, state: str = "", kind: str = "", after: int = 0, limit: int = 50
+    ) -> list[TaskSummary]:
+        """Tasks with a number above `after`, of one state and kind where these are given."""
+        actor.must("reviewer", "see all tasks")
+        filled = (
+            select(func.count()).where(SlotRow.task_id == TaskRow.id, SlotRow.is_filled).scalar_subquery()
+        )
+        wanted = select(TaskRow, filled).where(TaskRow.project_id == project, TaskRow.id > after)
+        wanted = wanted.where(TaskRow.state == state) if state else wanted
+        wanted = wanted.where(TaskRow.kind == kind) if kind else wanted
+        with self.database.read() as session:
+            rows = session.execute(wanted.order_by(TaskRow.id).limit(limit))
+            return [summary(row, filled) for row, filled in rows]
+
+    def set_overlap(self, actor: Person, task: int, overlap: int) -> None:
+        """Ask more people (or fewer, as far as slots are free)."""
+        actor.must("owner", "change the overlap")
+        if not 1 <= overlap <= MOST_OVERLAP:
+            raise BadInput(f"an overlap of {overlap}, expected 1 to {MOST_OVERLAP}")
+        with self.database.write(actor) as change:
+            row = task_row(change, task)
+            if row.gold is not None or row.state not in ("open", "done"):
+                raise Conflict(f"task {task} is not for more people", do="gold items are for everybody")
+            free = [slot for slot in slots(change, row) if slot.person_id is None]
+            for slot in free[: max(0, row.overlap - overlap)]:
+                change.session.delete(slot)
+                row.overlap -= 1
+            if overlap < row.overlap:
+                raise Conflict(f"{row.overlap} people have task {task} already")
+            _add_slots(change, row, overlap - row.overlap)
+            row.overlap = overlap
+            if any(not slot.is_filled for slot in slots(change, row)):
+                row.state = "open"
+            change.note("set overlap", f"task {task}", overlap=overlap)
+
+    def retire(self, actor: Person, task: int, why: str = "") -> None:
+        """Take a task out of the queues; the labels it has stay, but are not exported."""
+        actor.must("owner", "retire tasks")
+        with self.database.write(actor) as change:
+            row = task_row(change, task)
+            row.state = "retired"
+            change.note("retire task", f"task {task}", why=why)
+
+
+def add(change: Change, project: int, new: NewTask) -> tuple[TaskRow, bool]:
+    """The task that asks this, and whether it was made now.
+
+    The caller holds a lock (on the project, or on the parent task), so that nobody makes it at the same time.
+    """
+    kind = kind_named(new.kind)
+    try:
+        prompt = plain(messages_of(new.prompt, "user"))
+    except ValueError as error:
+        raise BadInput(f"the prompt: {error}") from error
+    material = kind.material(new.material) | ({"about": new.about} if new.about else {})
+    storable([prompt, material, new.origin, new.gold], "the task")
+    asked: list[Any] = [new.kind, prompt, material, new.parent, new.about_label, new.gold is not None]
+    key = digest(canonical(asked))
+    known = select(TaskRow).where(TaskRow.project_id == project, TaskRow.key == key)
+    if row := change.session.scalar(known):
+        return row, False
+    overlap = (
+        settings_of(project_row(change.session, project)).overlap if new.overlap is None else new.overlap
+    )
+    if not 1 <= overlap <= MOST_OVERLAP:
+        raise BadInput(f"an overlap of {overlap}, expected 1 to {MOST_OVERLAP}")
+    row = TaskRow(
+        project_id=project,
+        key=key,
+        kind=new.kind,
+        state="open",
+        priority=new.priority,
+        overlap=overlap,
+        lang=new.lang,
+        prompt=prompt,
+        material=material,
+        gold=None if new.gold is None else _expected(new, material),
+        source=new.source,
+        origin=new.origin,
+        parent_id=new.parent,
+        about_label=new.about_label,
+        created=change.now,
+    )
+    change.session.add(row)
+    change.session.flush()
+    if row.gold is None:  # a gold item is for everybody: each gets a slot when it is given out
+        _add_slots(change, row, overlap)
+    change.note("add task", f"task {row.id}", key=key, kind=row.kind, source=row.source)
+    return row, True
+
+
+def task_row(change: Change, task: int) -> TaskRow:
+    """The task, locked against other writers; NoSuch when there is none."""
+    row = change.session.get(TaskRow, task, with_for_update={"key_share": True}, populate_existing=True)
+    if row is None:
+        raise NoSuch(f"no task {task}")
+    return row
+
+
+def slots(change: Change, task: TaskRow) -> list[SlotRow]:
+    """The task's slots, locked."""
+    wanted = select(SlotRow).where(SlotRow.task_id == task.id).order_by(SlotRow.number).with_for_update()
+    return list(change.session.scalars(wanted))
+
+
+def summary(row: TaskRow, filled: int) -> TaskSummary:
+    """A task as a list shows it."""
+    content = row.prompt[-1]["content"]
+    title = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+    return TaskSummary(
+        row.id,
+        row.kind,
+        row.state,
+        " ".join(title.split())[:120],
+        row.source,
+        row.lang,
+        filled,
+        row.overlap,
+        row.gold is not None,
+        row.created,
+    )
+
+
+def _add_slots(change: Change, row: TaskRow, count: int) -> None:
+    taken = change.session.scalar(select(func.max(SlotRow.number)).where(SlotRow.task_id == row.id))
+    first = 0 if taken is None else taken + 1
+    change.session.add_all(
+        SlotRow(task_id=row.id, number=number, person_id=None, leased_until=None, is_filled=False)
+        for number in range(first, first + count)
+    )
+    change.session.flush()
+
+
+def _expected(new: NewTask, material: Json) -> Json:
+    """The answer of a gold item, in the form in which answers are kept."""
+    kind = kind_named(new.kind)
+    if not kind.is_judged and new.kind != "correct":
+        raise BadInput(f"a {new.kind} task cannot be a gold item", do="compare, rate or correct can")
+    assert new.gold is not None, "only gold items have an expected answer"
+    if new.kind == "correct":
+        if new.gold.get("verdict") not in ("good", "changed", "unusable"):
+            raise BadInput("a gold correction has a verdict", do="good, changed or unusable")
+        return {"verdict": new.gold["verdict"]}
+    return kind.read(new.gold, material, range(len(material.get("answers", ()))))
