@@ -8,8 +8,8 @@
 
 A base model continues documents. Asked the way a finetuned one is, it goes on asking; shown three questions
 with their answers it goes on answering, and what finetuning adds is then more than the format. The examples
-are those nearest to the question (its language first, then its type) with the nearest one last, and never of
-the same function or page. As many of them are shown as leave room for an answer, since a small context holds
+are in the question's language where there are any, those of its type nearest, and never of the same function
+or page. As many of them are shown as leave room for an answer, since a small context holds
 few pages; the model ends its answer where it would begin a next question.
 
 `FewShot` is a LanguageModel around another one. It changes conversations only: a text is passed on as it is.
@@ -83,15 +83,19 @@ class FewShot:
 
 
 def nearest(examples: Sequence[Conversation], conversation: Conversation, shots: int) -> list[Conversation]:
-    """The examples most like the question, the likest last; none that asks about the same thing."""
+    """The examples most like the question, the likest last; none that asks about the same thing.
+
+    Those of another language only where there is none in the question's.
+    """
     meta, lang = conversation.meta, _lang(conversation)
     mine = {meta.get("id"), meta.get("group")} - {None}
 
-    def distance(example: Conversation) -> tuple[bool, bool]:
-        return (_lang(example) != lang, example.meta.get("type") != meta.get("type"))
+    def distance(example: Conversation) -> bool:
+        return bool(example.meta.get("type") != meta.get("type"))
 
     others = [one for one in examples if mine.isdisjoint((one.meta.get("id"), one.meta.get("group")))]
-    return heapq.nsmallest(shots, others, key=distance)[::-1]
+    same = [one for one in others if _lang(one) == lang]
+    return heapq.nsmallest(shots, same or others, key=distance)[::-1]
 
 
 def as_text(conversation: Conversation, examples: Sequence[Conversation]) -> str:

@@ -68,6 +68,12 @@ def test_the_nearest_example_is_of_the_same_language_and_type_and_comes_last():
     assert [one.meta["id"] for one in found] == ["oven.store:description:en", "oven.slice:signature:en"]
 
 
+def test_another_language_is_shown_only_where_there_is_none_of_the_question():
+    korean, english = question("oven.cool", lang="ko"), question("oven.slice", "description")
+    assert [one.meta["lang"] for one in nearest(examples(korean, english), asked(), 2)] == ["en"]
+    assert [one.meta["lang"] for one in nearest(examples(korean), asked(), 2)] == ["ko"]
+
+
 def test_an_example_about_the_same_function_is_never_shown():
     worked = examples(question("oven.bake", "description"), question("oven.bake", lang="ko"))
     assert nearest(worked, asked(), 3) == []
