@@ -15,7 +15,7 @@ from nextword.common.files import write_json
 from nextword.common.page import escape, section, write_page
 from nextword.common.terminal import printable
 from nextword.evaluate.card import Card, Duel, Line, Said, Sample, Split
-from nextword.evaluate.card_words import HEADINGS, KINDS, Words, measure
+from nextword.evaluate.card_words import HEADINGS, KINDS, Words, measure, value
 from nextword.evaluate.exam import write_answers
 from nextword.evaluate.interval import Interval
 
@@ -110,17 +110,12 @@ def _cell(line: Line, stage: str) -> str:
     found = line.cells.get(stage)
     if found is None or not found.count:
         return "<span class=dim>–</span>"
-    value = _value(line.key, found.mean)
+    shown = value(line.key, found.mean)
     if found.count == 1 and found.low == found.high:
-        return f"<strong>{value}</strong>"
-    ends = f"{_value(line.key, found.low)} – {_value(line.key, found.high)}"
+        return f"<strong>{shown}</strong>"
+    ends = f"{value(line.key, found.low)} – {value(line.key, found.high)}"
     is_same = len({cell.count for cell in line.cells.values()}) == 1
-    return f"<strong>{value}</strong>{_under(ends if is_same else f'{ends}, n = {found.count:,}')}"
-
-
-def _value(key: str, number: float) -> str:
-    shown = measure(key).shown
-    return f"{number:.1%}" if shown == "percent" else f"{number:.3f}" if shown == "bits" else f"{number:.1f}"
+    return f"<strong>{shown}</strong>{_under(ends if is_same else f'{ends}, n = {found.count:,}')}"
 
 
 def _chart(line: Line) -> str:

@@ -158,3 +158,13 @@ HEADINGS: dict[str, Words] = {
 def measure(key: str) -> Words:
     """The words of a measure; one that nobody has described is called by its key."""
     return MEASURES.get(key) or Words(key, key, "", "")
+
+
+def value(key: str, number: float) -> str:
+    """A number as its measure is written.
+
+    >>> value("right", 0.125), value("bits", 1.7), value("words", 12.04)
+    ('12.5%', '1.700', '12.0')
+    """
+    shown = measure(key).shown
+    return f"{number:.1%}" if shown == "percent" else f"{number:.3f}" if shown == "bits" else f"{number:.1f}"

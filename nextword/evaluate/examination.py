@@ -24,7 +24,7 @@ from nextword.evaluate.exam import Marked, by, failures, mean
 from nextword.evaluate.form import form
 from nextword.evaluate.interval import Interval, change
 from nextword.evaluate.refusal import Refusals
-from nextword.evaluate.stages import Paper, Stage, sit
+from nextword.evaluate.stages import Paper, Stage, for_lookup, sit
 from nextword.evaluate.task import Questions, Task, asked
 from nextword.evaluate.win_rate import by_score, win_rate
 
@@ -38,6 +38,7 @@ ENOUGH = 5
 class EvaluateSettings:
     """How an evaluation is done."""
 
+    most: int = option(400, "questions of a task, at most; the same ones every time; 0 takes all", least=0)
     shots: int = option(3, "worked examples for models that need them, as far as they fit", least=0, most=32)
     samples: int = option(8, "answers to read, of the documentation questions", least=0, most=200)
     max_tokens: int = option(200_000, "held-out tokens for bits per byte; 0 takes all", least=0)
@@ -60,9 +61,9 @@ def examine(
 ) -> Card:
     """Every stage sits every task; `tokens` (RUN/tokens) also measures each model folder's bits per byte."""
     sittings, bits = {}, {}
-    for stage in stages:
+    for number, stage in enumerate(stages, 1):
         if progress:
-            progress.say(f"{stage.name} sits {len(tasks):,} papers")
+            progress.set(progress.done, f"{stage.name}, {number} of {len(stages)}", _questions(stages, tasks))
         sittings[stage.name] = sit(stage, tasks, settings.shots, progress)
         if tokens is not None and stage.folder is not None:
             bits[stage.name] = _bits(stage.folder, tokens, settings.max_tokens, device)
@@ -114,6 +115,12 @@ def kind_of(task: Task | Choices) -> Kind:
     return (
         "refusals" if isinstance(task, Refusals) else "choices" if isinstance(task, Choices) else "exercises"
     )
+
+
+def _questions(stages: Sequence[Stage], tasks: Sequence[Task | Choices]) -> int:
+    """How many answers there will be."""
+    sizes = [(task, len(task.choices if isinstance(task, Choices) else task.conversations)) for task in tasks]
+    return sum(size for stage in stages for task, size in sizes if not stage.lookup or for_lookup(task))
 
 
 def _notes(stages: Sequence[Stage], tasks: Sequence[Task | Choices], shots: int) -> Iterable[str]:

@@ -29,7 +29,7 @@ from nextword.evaluate.local_tasks.korean_pairs import klue_nli, klue_sts, kornl
 from nextword.evaluate.local_tasks.korquad import korquad
 from nextword.evaluate.local_tasks.mmlu import mmlu
 from nextword.evaluate.local_tasks.piqa import piqa
-from nextword.evaluate.local_tasks.settings import LocalSettings
+from nextword.evaluate.local_tasks.settings import LocalSettings as LocalSettings
 
 TASKS: dict[str, Callable[[Path, LocalSettings], Exercises | Choices]] = {
     "gsm8k": gsm8k,
