@@ -36,6 +36,7 @@ VERBS: dict[str, dict[str, str]] = {
         "tokenise": "learn a byte-level BPE vocabulary and write token shards",
         "pretrain": "train a network to predict the next word",
         "finetune": "teach a base model to answer, from conversations that people wrote",
+        "evaluate": "examine models side by side and write a report card",
         "release": "write the two files: parameters (GGUF) and the program that runs them (run.c)",
     },
     "Look inside": {

@@ -1,0 +1,53 @@
+"""Examine models side by side, and write a report card that can be mailed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from nextword.cli.options import verb
+from nextword.common.progress import Progress
+from nextword.data.questions import read_questions
+from nextword.evaluate.card_page import write_card
+from nextword.evaluate.card_table import card_table
+from nextword.evaluate.examination import EvaluateSettings, examine
+from nextword.evaluate.papers import papers_of
+from nextword.evaluate.stages import stages_of
+from nextword.recipes.pages_at_hand import with_pages
+
+TASKS = "gsm8k, mmlu, bbh, piqa, klue_nli, klue_sts, kornli, korquad, xstest; joined by commas"
+
+
+@verb(EvaluateSettings)
+def run(
+    settings: EvaluateSettings,
+    models: Annotated[list[str], typer.Argument(help="runs (all their stages) or models; or NAME=MODEL")],
+    questions: Annotated[Path | None, typer.Option(help="held-out documentation questions")] = None,
+    pages: Annotated[Path | None, typer.Option(help="a search index, for the last model to quote")] = None,
+    tasks: Annotated[str, typer.Option(help=TASKS)] = "",
+    data: Annotated[Path, typer.Option(help="the folder where the data of these tasks lies")] = Path("data"),
+    tokens: Annotated[Path | None, typer.Option(help="token shards (RUN/tokens), for bits per byte")] = None,
+    report: Annotated[Path, typer.Option(help="the page; JSON goes beside it")] = Path("card.html"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+) -> None:
+    """Open, ask, mark, write."""
+    stages = stages_of(models, device)
+    if pages and (last := stages[-1].model):
+        stages.append(with_pages(last, pages))
+    asked = list(read_questions(questions)) if questions else []
+    names = [name.strip() for name in tasks.split(",") if name.strip()]
+    papers = papers_of(asked, names, data, settings.most, settings.shots)
+    title, made = Path(models[0].rpartition("=")[2]).name, f"{datetime.now(UTC):%Y-%m-%d}"
+    with Progress("evaluate", unit="answers") as progress:
+        card = examine(
+            stages, papers, settings, title=title, made=made, tokens=tokens, device=device,
+            progress=progress,
+        )  # fmt: skip
+    write_card(report, card)
+    Console().print(card_table(card))
+    unasked = sum(one.count for one in card.unasked)
+    print(f"{report}: {len(card.answers):,} answers, of which {unasked:,} questions could not be asked")

@@ -1,0 +1,58 @@
+"""`nextword evaluate`: models side by side, a page and its JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nextword.cli.main import run
+from nextword.data.questions import write_questions
+from tests.evaluate.conftest import SIGNATURES, question
+
+
+@pytest.fixture
+def questions(tmp_path):
+    every = [
+        question(name, type, lang)
+        for name in SIGNATURES
+        for type in ("signature", "description")
+        for lang in ("en", "ko")
+    ]
+    write_questions(tmp_path / "questions.jsonl", every)
+    return tmp_path / "questions.jsonl"
+
+
+def test_two_models_are_examined_and_a_card_is_written(tmp_path, questions, capsys):
+    report = tmp_path / "card.html"
+    argv = ["evaluate", "no=fake:I can't help with that.", "lamp=fake:I am a lamp.", "--shots", "1"]
+    assert run([*argv, "--questions", str(questions), "--report", str(report)]) == 0
+    shown = capsys.readouterr().out
+    assert "documentation, page shown" in shown and "refuses what it should" in shown
+    record = json.loads(report.with_suffix(".json").read_text())
+    assert record["stages"] == ["no", "lamp"]
+    refused = next(line for line in record["lines"] if line["key"] == "refused")["cells"]
+    assert (refused["no"]["mean"], refused["lamp"]["mean"]) == (1.0, 0.0)
+    answers = report.with_suffix(".answers.jsonl").read_text().splitlines()
+    said = " ".join(shown.split())
+    assert f"{len(answers)} answers, of which 0 questions could not be asked" in said
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["evaluate", "fake:x", "--tasks", "gsm9k"], "no task is called 'gsm9k'"),
+        (["evaluate", "fake:x", "--tasks", "gsm8k", "--data", "/nowhere"], "put the task's data there"),
+        (["evaluate", "/no/such/run"], "/no/such/run"),
+        (["evaluate", "fake:x", "fake:y"], "two models are called fake"),
+        (["evaluate", "fake:x", "--most", "-1"], "most is -1; give at least 0"),
+        (["evaluate", "fake:x", "--questions", "/no.jsonl"], "/no.jsonl: no such file"),
+        (["evaluate", "fake:x", "--pages", "/no.db"], "/no.db: no search index here; build one"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_no_card(argv, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(argv) == 2
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert not list(tmp_path.iterdir())
