@@ -8,7 +8,7 @@ and wrong have words beside their colours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nextword.common.files import write_json
@@ -233,8 +233,11 @@ def _under(html: str) -> str:
     return f'<br><span class=dim style="white-space:nowrap">{html}</span>'
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def _table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     """A table whose cells are HTML already; the head is text."""
-    top = "".join(f"<th>{_text(name)}</th>" for name in head)
+    first, *others = head
+    top = f'<th style="min-width:8rem">{_text(first)}</th>' + "".join(
+        f"<th>{_text(name)}</th>" for name in others
+    )
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
