@@ -106,12 +106,12 @@ def test_korean_answers_are_polite_to_the_end(conversations, lang):
             assert re.search(r"(다|요|죠|까)[.?!\n]", answer + "\n"), answer
 
 
-def test_an_answer_from_a_page_quotes_it_word_for_word_and_names_it(conversations):
+def test_an_answer_from_a_page_begins_with_its_very_words_and_names_it(conversations):
     for conversation in of_kinds(conversations, "page", "injection"):
         shown = pages(conversation)
         for answer in answers(conversation):
             quoted = QUOTED.findall(answer)
-            assert quoted, answer
+            assert quoted and answer.startswith('"'), answer
             for span in quoted:
                 assert any(span in page and f"({page.partition(chr(10))[0]})" in answer for page in shown), (
                     answer
