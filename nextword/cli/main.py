@@ -37,6 +37,7 @@ VERBS: dict[str, dict[str, str]] = {
         "pretrain": "train a network to predict the next word",
         "finetune": "teach a base model to answer, from conversations that people wrote",
         "evaluate": "examine models side by side and write a report card",
+        "label": "people write, correct, compare and rate answers",
         "release": "write the two files: parameters (GGUF) and the program that runs them (run.c)",
     },
     "Look inside": {
@@ -131,6 +132,8 @@ def _close_output() -> None:
 def command(verb: str) -> Any:
     """The verb's own command, made by typer from its module's `run`; only now is the module imported."""
     module = importlib.import_module(f"nextword.cli.{verb}")
+    if hasattr(module, "app"):  # a verb with verbs of its own
+        return typer.main.get_command(module.app)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(name=verb, help=module.__doc__)(module.run)
     return typer.main.get_command(app)

@@ -65,13 +65,15 @@ class Database:
         self._writes = engine.execution_options(is_writer=True)
 
     @classmethod
-    def open(cls, address: str | Path, clock: Clock) -> Database:
+    def open(cls, address: str | Path, clock: Clock, must_exist: bool = False) -> Database:
         """Open (and make, or migrate) a database: a file's path, or an SQLAlchemy address.
 
-        Missing when the driver is not installed; Failure when the server cannot be reached; Corrupt when the
-        file is no database of ours, or was made by a newer nextword.
+        BadInput when there is no such file and it must exist; Missing when the driver is not installed;
+        Failure when the server cannot be reached; Corrupt when it is no database of ours, or a newer one.
         """
         url = _url(address)
+        if must_exist and url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+            raise BadInput("no such database", where=url.database, do="make one with `nextword label init`")
         try:
             database = cls(_engine(url), clock)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -132,9 +134,7 @@ def _first_line(error: DBAPIError) -> str:
 def _url(address: str | Path) -> URL:
     """A path is SQLite; postgres:// and postgresql:// mean psycopg, the driver we test with."""
     if "://" not in str(address):
-        path = Path(address)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return URL.create("sqlite", database=str(path))
+        return URL.create("sqlite", database=str(address))
     try:
         url = make_url(str(address))
     except (ArgumentError, ValueError) as error:
@@ -149,6 +149,8 @@ def _url(address: str | Path) -> URL:
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         return create_engine(url, pool_pre_ping=True)
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _connected)
     event.listen(engine, "begin", _begun)

@@ -58,9 +58,9 @@ class Office:
         self.audit = Audit(database)
 
     @classmethod
-    def open(cls, address: str | Path, clock: Clock) -> Office:
-        """Open the database (a file's path or an address), making or migrating it where needed."""
-        return cls(Database.open(address, clock))
+    def open(cls, address: str | Path, clock: Clock, must_exist: bool = False) -> Office:
+        """Open the database (a file's path or an address), making (unless it must exist) or migrating it."""
+        return cls(Database.open(address, clock, must_exist))
 
     def close(self) -> None:
         """Give back the database's connections."""

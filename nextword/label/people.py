@@ -169,20 +169,25 @@ class People:
             _keep_an_owner(change.session)
             change.note("set role", f"person {row.pseudonym}", was=was, now=role)
 
-    def set_password(self, actor: Person, person: int, new: str, old: str | None = None) -> None:
-        """Change one's own password (the old one is asked for), or, as an owner, somebody's who forgot it.
+    def change_password(self, actor: Person, old: str, new: str) -> None:
+        """Change one's own password; NotSignedIn when the old one is not right. All one's sessions end."""
+        with self.database.read() as session:
+            row = session.get(PersonRow, actor.id)
+            kept = row.password if row else None
+        if not self.passwords.fits(kept, old):
+            raise NotSignedIn("the old password is not right")
+        self._set_password(actor, actor.id, new)
 
-        All their sessions end.
-        """
-        is_own = actor.id == person
-        if not is_own:
-            actor.must("owner", "change other people's passwords")
+    def reset_password(self, actor: Person, person: int, new: str) -> None:
+        """Set the password of somebody who forgot it; an owner's right. All their sessions end."""
+        actor.must("owner", "set passwords")
+        self._set_password(actor, person, new)
+
+    def _set_password(self, actor: Person, person: int, new: str) -> None:
         with self.database.read() as session:
             row = session.get(PersonRow, person)
             if row is None or row.is_machine:
                 raise NoSuch("no such person")
-            if is_own and not self.passwords.fits(row.password, old or ""):
-                raise NotSignedIn("the old password is not right")
             hashed = self.passwords.hash(new, row.name)
         with self.database.write(actor) as change:
             row = _row(change, person)

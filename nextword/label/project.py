@@ -55,15 +55,15 @@ class ProjectSettings:
 
 @dataclass(frozen=True)
 class Question:
-    """One question of the quiz: its text, what one may choose from, and which of them is right."""
+    """One question of the quiz: its text, what one may choose from, and which is right; words by language."""
 
-    text: str
-    choices: tuple[str, ...]
+    text: dict[str, str]
+    choices: tuple[dict[str, str], ...]
     right: int
-    why: str = ""
+    why: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.text.strip() or len(self.choices) < 2 or not 0 <= self.right < len(self.choices):
+        if not any(self.text.values()) or len(self.choices) < 2 or not 0 <= self.right < len(self.choices):
             raise BadInput(f"quiz question {self.text!r:.60} has no right choice among at least two")
 
 

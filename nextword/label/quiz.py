@@ -22,11 +22,19 @@ from nextword.label.schema import GuideRow, PersonRow, QuizAttemptRow
 
 
 @dataclass(frozen=True)
+class Asked:
+    """One question as the person who takes the quiz sees it; words by language."""
+
+    text: dict[str, str]
+    choices: tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Quiz:
     """The questions as the person who takes it sees them, and how many tries they have left."""
 
     version: int
-    questions: tuple[tuple[str, tuple[str, ...]], ...]
+    questions: tuple[Asked, ...]
     pass_mark: float
     tries_left: int
     has_passed: bool
@@ -38,7 +46,7 @@ class QuizResult:
 
     score: float
     has_passed: bool
-    wrong: tuple[tuple[int, str], ...]
+    wrong: tuple[tuple[int, dict[str, str]], ...]
     tries_left: int
 
 
@@ -54,7 +62,7 @@ class Quizzes:
             row = project_row(session, project)
             guide = newest_guide(session, project)
             left = settings_of(row).quiz_tries - _tries(session, actor.id, project)
-            questions = tuple((each["text"], tuple(each["choices"])) for each in guide.quiz)
+            questions = tuple(Asked(each["text"], tuple(each["choices"])) for each in guide.quiz)
             passed = has_qualified(session, actor, project)
             return Quiz(guide.version, questions, guide.pass_mark, max(0, left), passed)
 
