@@ -17,6 +17,7 @@ Left out: an attention that skips hidden blocks. At these sizes attention is a f
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -69,7 +70,8 @@ class Packed:
     ids, positions, documents, branches: (B, T); documents are -1 on padding. predictors: (N,) where among
     the B T hidden states the one stands that predicts the token; targets: (N,) the token; sequence: (N,)
     whose it is; offset: (N,) which of its sequence's scored ones; ends: (S,) each sequence's last token
-    among the B T. counts: (S,) scored tokens.
+    among the B T. counts: (S,) scored tokens. prompt_predictors, prompt_targets: (M,) the same for the
+    prompts' own tokens, each prompt's once.
     """
 
     ids: Tensor
@@ -82,6 +84,8 @@ class Packed:
     offset: Tensor
     ends: Tensor
     counts: Tensor
+    prompt_predictors: Tensor
+    prompt_targets: Tensor
     tokens: int
     """Tokens of all sequences, each with its own prefix."""
 
@@ -115,13 +119,14 @@ class Packed:
 
 def pack_trees(trees: Sequence[Tree], pad: int = 0, row: int = ROW) -> Packed:
     """Rows of trees. row: tokens of a row to stay below where single answers allow it."""
-    pieces, first = [], 0
+    pieces: list[tuple[Tree, int]] = []  # and its first sequence
+    first = 0
     for tree in trees:
         assert tree.prefix and tree.branches, "a tree needs a token to begin with and a branch"
         pieces += [(piece, first + start) for piece, start in _cut(tree, row)]
         first += len(tree.branches)
     rows = _rows([piece.size for piece, _ in pieces], row)
-    return _filled([[pieces[n] for n in each] for each in rows], first, pad, sum(t.tokens for t in trees))
+    return _filled([[pieces[n] for n in each] for each in rows], trees, pad)
 
 
 def _cut(tree: Tree, row: int) -> Iterator[tuple[Tree, int]]:
@@ -166,10 +171,12 @@ def _best_fit(sizes: Sequence[int], width: int) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class _Placed:
-    """A tree in its row: its first sequence's number, and where its prefix and branches begin in B T."""
+    """A tree in its row: its first sequence's number, whether its prompt has not stood before, and where its
+    prompt and branches begin among the B T."""
 
     tree: Tree
     first: int
+    is_new: bool
     begins: list[int]
 
     def scored(self) -> Iterator[tuple[int, int, int, int]]:
@@ -181,6 +188,11 @@ class _Placed:
                 predictor = self.begins[k + 1] + j - 1 if j else asked
                 yield self.first + k, offset, predictor, branch.ids[j]
 
+    def prompt(self) -> Iterator[tuple[int, int]]:
+        """Of every token of the prompt but its first: predictor and target."""
+        for j, target in enumerate(self.tree.prefix[1:]):
+            yield self.begins[0] + j, target
+
     def ends(self) -> Iterator[tuple[int, int]]:
         """Each sequence's number, and where its last token stands."""
         for k, branch in enumerate(self.tree.branches):
@@ -190,7 +202,9 @@ class _Placed:
             yield self.first + k, begin + len(ids) - 1
 
 
-def _filled(rows: list[list[tuple[Tree, int]]], sequences: int, pad: int, tokens: int) -> Packed:
+def _filled(rows: list[list[tuple[Tree, int]]], trees: Sequence[Tree], pad: int) -> Packed:
+    firsts = [0, *itertools.accumulate(len(tree.branches) for tree in trees)]
+    sequences = firsts.pop()
     width = max(sum(tree.size for tree, _ in row) for row in rows)
     blank = {"ids": pad, "positions": 0, "documents": -1, "branches": 0}
     columns = {name: [[value] * width for _ in rows] for name, value in blank.items()}
@@ -198,7 +212,7 @@ def _filled(rows: list[list[tuple[Tree, int]]], sequences: int, pad: int, tokens
     for n, row in enumerate(rows):
         start = 0
         for document, (tree, first) in enumerate(row):
-            placed.append(_Placed(tree, first, []))
+            placed.append(_Placed(tree, first, first in firsts, []))
             for k, ids in enumerate((tree.prefix, *(branch.ids for branch in tree.branches))):
                 end, position = start + len(ids), len(tree.prefix) if k else 0
                 columns["ids"][n][start:end] = ids
@@ -208,6 +222,9 @@ def _filled(rows: list[list[tuple[Tree, int]]], sequences: int, pad: int, tokens
                 placed[-1].begins.append(n * width + start)
                 start = end
     scored = torch.tensor(sorted(line for one in placed for line in one.scored())).reshape(-1, 4).long()
+    prompts = (
+        torch.tensor([pair for one in placed if one.is_new for pair in one.prompt()]).reshape(-1, 2).long()
+    )
     ends = dict(pair for one in placed for pair in one.ends())
     return Packed(
         **{name: torch.tensor(value) for name, value in columns.items()},
@@ -217,5 +234,7 @@ def _filled(rows: list[list[tuple[Tree, int]]], sequences: int, pad: int, tokens
         targets=scored[:, 3],
         ends=torch.tensor([ends[number] for number in range(sequences)]),
         counts=torch.bincount(scored[:, 0], minlength=sequences),
-        tokens=tokens,
+        prompt_predictors=prompts[:, 0],
+        prompt_targets=prompts[:, 1],
+        tokens=sum(tree.tokens for tree in trees),
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nextword.model.fused_logprobs import target_logprobs
 from nextword.model.llama import Llama
@@ -21,10 +21,14 @@ from nextword.train.branches import Packed, Tree, pack_trees
 
 @dataclass(frozen=True)
 class Scored:
-    """Of every scored token: ln p, and the entropy in nats of what might have stood there. Both (N,) fp32."""
+    """Of every scored token: ln p, and the entropy in nats of what might have stood there. Both (N,) fp32.
+
+    prompts: (M,) ln p of the prompts' own tokens, where they were asked for.
+    """
 
     logprobs: Tensor
     entropies: Tensor
+    prompts: Tensor | None = None
 
 
 def hidden_states(model: Llama, packed: Packed, dtype: torch.dtype | None = None) -> Tensor:
@@ -32,22 +36,17 @@ def hidden_states(model: Llama, packed: Packed, dtype: torch.dtype | None = None
     return model.hidden(packed.ids, packed.positions, packed.mask(), dtype=dtype).flatten(0, 1)
 
 
-def token_logprobs(model: Llama, packed: Packed, dtype: torch.dtype | None = None) -> Scored:
+def token_logprobs(
+    model: Llama, packed: Packed, dtype: torch.dtype | None = None, prompts: bool = False
+) -> Scored:
     """ln p of each scored token. dtype is what the layers work in, the weights' own unless given."""
-    hidden = hidden_states(model, packed, dtype)[packed.predictors]  # (N, C)
-    return Scored(*target_logprobs(hidden, model.lm_head.weight, packed.targets))
-
-
-class Answers(nn.Module):
-    """A model and `token_logprobs` as one module, so that it can be compiled and wrapped."""
-
-    def __init__(self, model: Llama, dtype: torch.dtype | None) -> None:
-        super().__init__()
-        self.model, self.dtype = model, dtype
-
-    def forward(self, packed: Packed) -> Scored:
-        """ln p of each scored token."""
-        return token_logprobs(self.model, packed, self.dtype)
+    where, targets, N = packed.predictors, packed.targets, len(packed.targets)
+    if prompts:
+        where = torch.cat([where, packed.prompt_predictors])
+        targets = torch.cat([targets, packed.prompt_targets])
+    hidden = hidden_states(model, packed, dtype)[where]  # (N + M, C)
+    logprobs, entropies = target_logprobs(hidden, model.lm_head.weight, targets)
+    return Scored(logprobs[:N], entropies[:N], logprobs[N:] if prompts else None)
 
 
 @torch.no_grad()

@@ -56,3 +56,25 @@ def settings():
         final_tokens=400,
         sample_tokens=4,
     )
+
+
+@pytest.fixture(scope="session")
+def assistant(tiny_tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a random model that can converse: hidden 32, one layer, 512 tokens, a context of 96."""
+    import shutil
+
+    from nextword.common.files import read_json, write_json
+    from nextword.model.checkpoint import save_checkpoint
+    from nextword.model.config import ModelConfig
+    from nextword.model.llama import Llama
+    from nextword.tokenizer.special import CHAT_TEMPLATE
+
+    folder = tmp_path_factory.mktemp("assistant")
+    shutil.copytree(tiny_tokenizer_folder, folder / "tokenizer")
+    config = folder / "tokenizer" / "tokenizer_config.json"
+    write_json(config, {**read_json(config), "chat_template": CHAT_TEMPLATE})
+    shape = ModelConfig(512, 32, 64, 1, 2, 2, 16, 96, bos_token_id=480, eos_token_id=481)
+    model = Llama(shape)
+    model.initialise(seed=5)
+    save_checkpoint(model, folder / "model", folder / "tokenizer")
+    return folder / "model"

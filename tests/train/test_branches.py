@@ -118,3 +118,16 @@ def test_pieces_keep_the_order_and_a_large_tree_is_a_piece_of_its_own(forest):
     pieces = list(in_pieces(forest, 45))
     assert pieces == [[one] for one in forest]
     assert list(in_pieces(forest, 1000)) == [forest]
+
+
+@given(st.lists(trees, min_size=1, max_size=5), st.integers(1, 40))
+@settings(max_examples=50)
+def test_a_prompts_own_tokens_can_be_scored_each_once(forest, row):
+    packed = pack_trees(forest, row=row)
+    assert sorted(packed.prompt_targets.tolist()) == sorted(id for each in forest for id in each.prefix[1:])
+    assert len(packed.prompt_targets) == sum(len(each.prefix) - 1 for each in forest)
+    flat, positions = packed.ids.flatten(), packed.positions.flatten()
+    at = packed.prompt_predictors
+    assert torch.equal(flat[at + 1], packed.prompt_targets) and torch.equal(
+        positions[at] + 1, positions[at + 1]
+    )

@@ -1,0 +1,58 @@
+"""Curves of a run's metrics, side by side, as a PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nextword.common.files import written_atomically
+from nextword.train.metrics import Metrics
+
+BLUE, PALE, ORANGE = "#1f4e8c", "#9db4d0", "#c2571a"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One small plot: metrics of steps as lines, of evaluations as dots, under a title."""
+
+    title: str
+    steps: tuple[str, ...] = ()
+    evaluations: tuple[str, ...] = ()
+
+
+def draw_curves(metrics: Metrics, panels: Sequence[Panel], path: Path, title: str) -> None:
+    """Draw the panels that have anything to show, three in a row. Needs matplotlib, so imported here."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    lines = {"step": list(metrics.lines("step")), "evaluation": list(metrics.lines("evaluation"))}
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4 * columns, 2.8 * rows + 0.4), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    for number, panel in enumerate(panels, 1):
+        axes = figure.add_subplot(rows, columns, number)
+        named = [("step", name) for name in panel.steps]
+        named += [("evaluation", name) for name in panel.evaluations]
+        for (kind, name), colour in zip(named, (BLUE, ORANGE, PALE), strict=False):
+            points = [(line["step"], line[name]) for line in lines[kind] if line.get(name) is not None]
+            marker = "o" if kind == "evaluation" or len(points) < 3 else None
+            label = f"held-out {name}" if kind == "evaluation" else name
+            shown = label.replace("_", " ")
+            axes.plot(
+                *zip(*points, strict=True) if points else ([], []),
+                color=colour,
+                marker=marker,
+                markersize=3,
+                linewidth=1.2,
+                label=shown,
+            )
+        axes.set_title(panel.title, fontsize=10)
+        axes.set_xlabel("step", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False, fontsize=7)
+    figure.suptitle(title, fontsize=11)
+    with written_atomically(path) as file:
+        figure.savefig(file, format="png")
