@@ -9,6 +9,10 @@ What differs from pretraining is the text: conversations, of which only what the
 (its stop token included), packed into rows in which each conversation sees only itself. A small share of
 plain text may be replayed (`replay`), against forgetting (McCloskey and Cohen 1989; Ibrahim et al. 2024).
 
+With `lora` only an adapter learns, beside weights that stay as they are, in 4 bits if `four_bit` says so.
+Then OUT/adapter/ is the adapter as PEFT has it, checkpoints hold no more than that, and model/ is the base
+with the adapter merged in.
+
 The same call continues an interrupted run and returns the result of a finished one.
 """
 
@@ -52,6 +56,18 @@ class FinetuneSettings:
     clip: float = option(1.0, "largest norm of the gradient; 0 does not clip", least=0)
     warmup: int = option(10, "steps in which the rate rises", least=0)
     decay: float = option(0.8, "share of the run in which the rate falls to zero", least=0, most=1)
+    lora: int = option(
+        0, "rank of a LoRA adapter to train in place of the whole model (16, say); 0: all of it", least=0
+    )
+    lora_alpha: float = option(32.0, "the adapter's change counts alpha / rank times", above=0)
+    lora_targets: tuple[str, ...] = option(
+        (), "linear layers to adapt, such as q_proj; none given: all seven of each layer"
+    )
+    lora_rate: float = option(
+        0.0, "learning rate of the adapter (always AdamW); 0 goes by the model's width", least=0
+    )
+    lora_dropout: float = option(0.0, "share of the adapter's inputs that is dropped", least=0, most=0.9)
+    four_bit: bool = option(False, "hold the frozen weights in 4 bits (QLoRA); needs lora")
     precision: str = option("bf16", "bf16 (weights stay fp32) or fp32")
     device: str = option("auto", "auto, cpu, cuda or mps")
     parallel: str = option("ddp", "under torchrun: ddp (a copy each) or fsdp (slices)")
@@ -70,6 +86,8 @@ class FinetuneSettings:
         check_ranges(self)
         if not (self.epochs or self.minutes or self.steps):
             raise BadInput("epochs, minutes and steps are all 0", do="say how long to train")
+        if self.four_bit and not self.lora:
+            raise BadInput("weights in 4 bits cannot learn", do="train an adapter beside them: --lora 16")
 
 
 CHOICES = {"optimiser": ("muon", "adamw"), "precision": ("bf16", "fp32"), "parallel": ("ddp", "fsdp")}

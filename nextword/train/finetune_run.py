@@ -18,7 +18,6 @@ from nextword.common.language_model import Failed, Request, Sampling, Token
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation, Message
 from nextword.common.terminal import printable
-from nextword.model.checkpoint import load_checkpoint, save_checkpoint
 from nextword.model.fused_loss import IGNORED
 from nextword.model.llama import Llama
 from nextword.tokenizer import loader
@@ -31,15 +30,15 @@ from nextword.train.distributed import Processes, spread, whole_model
 from nextword.train.examples import ExampleBatches, Examples, batch_of, examples_of
 from nextword.train.finetune import Answered, FinetuneData, FinetuneResult, FinetuneSettings
 from nextword.train.horizon import Horizon
-from nextword.train.looks import replace_folder
 from nextword.train.loop import Cost, Loop
 from nextword.train.metrics import Metrics, draw_loss
-from nextword.train.optimiser import Optimiser, OptimiserSettings
+from nextword.train.optimiser import Optimiser
 from nextword.train.peak import peak_flops
 from nextword.train.samples import keep_sample
 from nextword.train.schedule import Schedule
 from nextword.train.step import Batch, NextTokenLoss, Precision, TrainingStep
 from nextword.train.token_batches import TokenBatches
+from nextword.train.trainee import Trainee
 
 LONGEST_ROW = 2048
 HELD_OUT = 256
@@ -60,7 +59,8 @@ class FinetuneRun:
         self.chat.check()
         self.metrics = Metrics(out / "metrics.jsonl")
         self.checkpoints = Checkpoints(out / "checkpoints", processes, settings.keep)
-        self.model = load_checkpoint(self.base, torch.float32, processes.device)
+        self.trainee = Trainee.open(settings, self.base, processes)
+        self.model = self.trainee.model
         longest = self.model.config.max_position_embeddings
         self.context = settings.context or min(longest, LONGEST_ROW)
         if self.context > longest:
@@ -73,10 +73,12 @@ class FinetuneRun:
         settings = self.settings
         if told := self.examples.told():
             progress.say(f"finetune: {told}")
+        if told := self.trainee.told():
+            progress.say(f"finetune: {told}")
         module = NextTokenLoss(self.model, only_scored=True)
         precision = cast(Precision, settings.precision)
         wrapped = spread(module, self.model, self.processes, settings.precision == "bf16")
-        optimiser = Optimiser(dict(self.model.named_parameters()), self._optimiser(), precision)
+        optimiser = self.trainee.optimiser()
         rows = self.processes.share_of(settings.batch)
         trainer = TrainingStep(
             wrapped,
@@ -153,16 +155,6 @@ class FinetuneRun:
             )
         return found
 
-    def _optimiser(self) -> OptimiserSettings:
-        own = self.settings
-        return OptimiserSettings(
-            kind="muon" if own.optimiser == "muon" else "adamw",
-            matrix_rate=own.matrix_rate,
-            vector_rate=own.vector_rate,
-            momentum=own.momentum,
-            weight_decay=own.weight_decay,
-        )
-
     def _horizon(self, trainer: TrainingStep, optimiser: Optimiser) -> Horizon:
         """How long to train, decided once and kept."""
         path, settings = self.out / "plan.json", self.settings
@@ -186,12 +178,12 @@ class FinetuneRun:
 
     def _measured_speed(self) -> float:
         """Tokens a second of the real step, on a copy that is thrown away."""
-        model = load_checkpoint(self.base, torch.float32, self.processes.device)
+        trainee = Trainee.open(self.settings, self.base, self.processes)
+        model, optimiser = trainee.model, trainee.optimiser()
         precision = cast(Precision, self.settings.precision)
         module = spread(
             NextTokenLoss(model, only_scored=True), model, self.processes, self.settings.precision == "bf16"
         )
-        optimiser = Optimiser(dict(model.named_parameters()), self._optimiser(), precision)
         trainer, batches = TrainingStep(module, optimiser, precision=precision), self.batches()
         times = []
         for _ in range(MEASURED_STEPS + 1):
@@ -212,9 +204,10 @@ class FinetuneRun:
     ) -> Loop:
         tokens = self.settings.batch * self.context
         flops = self.model.config.flops_per_token(self.context) * tokens
+        flops *= 2 / 3 if self.settings.lora else 1  # frozen weights take no gradient of their own
         peak = peak_flops(self.processes.device, self.settings.precision == "bf16")
         return Loop(
-            self.model,
+            self.trainee.part,
             trainer,
             optimiser,
             self.batches(),
@@ -236,13 +229,16 @@ class FinetuneRun:
     def _write_model(self, folder: Path) -> None:
         whole = whole_model(self.model, self.processes)
         if self.processes.is_first:
-            ends = tuple(sorted({*self.chat.stop_ids, *filter(None, [self.tokenizer.eos])}))
-            save_checkpoint(whole, folder, self.tokenizer_folder, ends=ends)
+            self.trainee.write(whole, folder, self.tokenizer_folder, self._ends())
+
+    def _ends(self) -> tuple[int, ...]:
+        """The tokens that end an answer."""
+        return tuple(sorted({*self.chat.stop_ids, *filter(None, [self.tokenizer.eos])}))
 
     def _look(self, step: int, steps: int, progress: Progress, on_look: Callable[[Answered], None]) -> None:
         whole = whole_model(self.model, self.processes)
         if self.processes.is_first:
-            replace_folder(self.out / "model", self.checkpoints.path(step) / "model")
+            self.trainee.show(self.checkpoints.path(step), self.out, self.tokenizer_folder, self._ends())
             loss = self.held_out_loss(whole) if self.held_out else None
             if loss is not None:
                 self.metrics.append(
