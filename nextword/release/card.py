@@ -147,8 +147,9 @@ def _data(facts: Facts) -> list[str]:
     lines = ["## Training data", ""]
     if not facts.sources:
         return [*lines, "Not recorded: this checkpoint came without its run folder."]
-    rows = [(s.name, f"{s.documents:,}", _size(s.bytes), s.licence) for s in facts.sources[:MAX_SOURCES]]
-    if rest := facts.sources[MAX_SOURCES:]:
+    shown = MAX_SOURCES if len(facts.sources) > MAX_SOURCES + 1 else MAX_SOURCES + 1  # never "1 smaller"
+    rows = [(s.name, f"{s.documents:,}", _size(s.bytes), s.licence) for s in facts.sources[:shown]]
+    if rest := facts.sources[shown:]:
         count, size = sum(source.documents for source in rest), sum(source.bytes for source in rest)
         rows.append((f"{len(rest)} smaller sources", f"{count:,}", _size(size), "see each"))
     lines += _rows(("source", "documents", "text", "licence"), rows)
@@ -192,10 +193,9 @@ def _training(facts: Facts) -> list[str]:
     known |= {name: facts.evaluation.get(name) for name in ("step", "tokens")}
     rows = [(name, _plain(value)) for name, value in known.items() if value not in (None, "")]
     settings = facts.training.get("settings")
-    chosen = (
-        {**settings, **facts.plan} if isinstance(settings, dict) else facts.plan
-    )  # the plan fills in zeros
-    rows += [(name, _plain(value)) for name, value in list(chosen.items())[:SETTINGS_SHOWN]]
+    chosen = {**(settings if isinstance(settings, dict) else {}), **facts.plan}  # the plan fills in zeros
+    decided = [(name, _plain(value)) for name, value in chosen.items() if value not in (None, "")]
+    rows += decided[:SETTINGS_SHOWN]
     return [*lines, *_rows(("what", "value"), rows)]
 
 
@@ -234,9 +234,10 @@ def _last_evaluation(metrics: Path) -> Mapping[str, Any]:
 
 def _baselines(journal: Mapping[str, Any]) -> Mapping[str, Any]:
     """What `nextword make` measured beside the model: bits per byte by name."""
-    stage = journal.get("stages", {}).get("baselines", {})
-    result = stage.get("result")
-    return result if isinstance(result, dict) else {}
+    found: Any = journal
+    for name in ("stages", "baselines", "result"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _table(path: Path) -> Mapping[str, Any]:

@@ -45,7 +45,7 @@ def run(folder, tmp_path_factory) -> Path:
     write_json(run / "tokens" / "tokens.json", {"splits": {"train": split}})
     write_json(run / "tokenizer" / "tokenizer.report.json", {"bytes_per_token": {"en": 3.21, "ko": 2.5}})
     write_json(run / "base" / "run.json", {"commit": "abc123", "settings": {"depth": 0, "lr": 0.02}})
-    write_json(run / "base" / "plan.json", {"depth": 6, "steps": 100})
+    write_json(run / "base" / "plan.json", {"depth": 6, "steps": 100, "seconds": None})
     lines = [{"kind": "evaluation", "step": 50, "tokens": 25600, "bits_per_byte": 2.5}]
     lines.append({"kind": "final", "step": 100, "tokens": 51200, "bits_per_byte": 1.875})
     lines.append({"kind": "step", "step": 101, "loss": 2.0})
@@ -87,6 +87,30 @@ def test_it_tells_steps_tokens_and_hyperparameters(card):
         "| commit | abc123 |",
     ):
         assert row in card
+
+
+def test_what_was_not_decided_is_not_told(card):
+    assert "None" not in card
+
+
+@pytest.mark.parametrize(("count", "smaller"), [(25, 0), (26, 0), (27, 2), (40, 15)])
+def test_many_sources_end_in_one_line_for_the_smallest_of_them(folder, tmp_path, count, smaller):
+    sources = [Document.of("x" * (100 - n), f"https://s{n}.org/") for n in range(count)]
+    write_documents(tmp_path / "clean" / "train.jsonl.zst", sources)
+    gguf = tmp_path / "tiny.gguf"
+    written = write_parameters(folder, gguf, "F32", Progress("release"))
+    card = write_card(tmp_path / "README.md", gguf, written.sha256, folder, tmp_path).read_text()
+    assert card.count(".org | 1 |") == count - smaller
+    assert (f"| {smaller} smaller sources |" in card) == bool(smaller)
+
+
+def test_a_journal_of_another_shape_gives_no_baselines(folder, tmp_path):
+    write_json(tmp_path / "make.json", {"stages": ["baselines"]})
+    gguf = tmp_path / "tiny.gguf"
+    written = write_parameters(folder, gguf, "F32", Progress("release"))
+    assert (
+        "Not measured." in write_card(tmp_path / "R.md", gguf, written.sha256, folder, tmp_path).read_text()
+    )
 
 
 def test_it_tells_what_cleaning_dropped(card):
