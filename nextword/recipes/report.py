@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,9 @@ def _sections(folder: Path, journal: Journal, facts: dict[str, Any]) -> Iterator
     if facts["page"]:
         yield section("A page, and what the model remembers of it", *_recalled(facts["page"]))
     if facts["speed"]:
-        rows = [[name, value] for name, value in facts["speed"].items()]
+        rows = [[name, round(value)] for name, value in facts["speed"].items()]
         yield section("run.c on this machine", table(["", "tokens a second"], rows))
-    stages = [[name, stage["seconds"]] for name, stage in journal.stages.items()]
+    stages = [[name, math.ceil(stage["seconds"])] for name, stage in journal.stages.items()]
     yield section("Where the time went", table(["stage", "seconds"], stages))
     yield section(
         "More",
