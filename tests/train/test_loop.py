@@ -163,7 +163,7 @@ def test_checkpoints_by_the_clock_are_seldom_enough_to_cost_little(tmp_path):
 
 
 def test_a_step_may_say_its_own_tokens_and_facts(tmp_path):
-    loop, clock = make(tmp_path, Schedule.of(2, 0, 0.5), lambda now: 2.0)
+    loop, _ = make(tmp_path, Schedule.of(2, 0, 0.5), lambda now: 2.0)
     plain = loop.trainer.step
     loop.trainer.step = lambda batch: replace(plain(batch), tokens=30, facts={"margin": 0.5})
     run(loop)
