@@ -30,7 +30,9 @@ def main(path: str, compiled: bool) -> None:
     )
     forward = torch.compile(model) if compiled else model
 
-    def step(tokens: torch.Tensor) -> float:
+    def step(number: int, tokens: torch.Tensor) -> float:
+        for group in optimiser.param_groups:
+            group["lr"] = setup["rate"] * min(1.0, (number + 1) / setup["warmup"])
         with torch.autocast("cpu", torch.bfloat16):
             inputs, targets = tokens[:, :-1], tokens[:, 1:].contiguous()
             loss = forward(input_ids=inputs, shift_labels=targets, labels=targets, use_cache=False).loss
@@ -44,9 +46,9 @@ def main(path: str, compiled: bool) -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         seconds, cpu_seconds, losses = [], [], []
-        for tokens in rows[done : done + int(line)]:
+        for number, tokens in enumerate(rows[done : done + int(line)], start=done):
             began, cpu_began = time.perf_counter(), time.process_time()
-            losses.append(step(tokens))
+            losses.append(step(number, tokens))
             seconds.append(time.perf_counter() - began)
             cpu_seconds.append(time.process_time() - cpu_began)
         done += int(line)

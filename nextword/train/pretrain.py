@@ -45,7 +45,7 @@ class PretrainSettings:
     matrix_rate: float = option(0.02, "learning rate of hidden matrices (muon)")
     vector_rate: float = option(0.006, "learning rate of everything else (AdamW)")
     momentum: float = option(0.95, "momentum of muon")
-    weight_decay: float = option(0.0, "decoupled weight decay of hidden matrices")
+    weight_decay: float = option(0.1, "decoupled weight decay of hidden matrices")
     clip: float = option(1.0, "largest norm of the gradient; 0 does not clip")
     warmup: int = option(10, "steps in which the rate rises")
     decay: float = option(0.5, "share of the run in which the rate falls to zero")
