@@ -1,16 +1,26 @@
 """An office over a fresh SQLite file, people in every role, and a clock that stands still until told."""
 
+import contextlib
+import os
 import shutil
+import signal
+import subprocess
+import tempfile
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from nextword.label.database import Database
 from nextword.label.office import Office
 from nextword.label.passwords import Passwords
 from nextword.label.project import ProjectSettings
+from nextword.label.schema import Base
 
 PASSWORD = "correct horse battery"
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
@@ -27,6 +37,62 @@ class Clock:
 
     def pass_(self, **much: float) -> None:
         self.now += timedelta(**much)
+
+
+class PostgresServer:
+    """A private cluster on a socket in a folder of its own; root lets somebody else run it, as it insists."""
+
+    def __init__(self, need) -> None:
+        debian = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+        os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *debian])
+        self.postgres, self.initdb = need("postgres"), need("initdb")
+
+    def __enter__(self) -> "PostgresServer":
+        self.folder = Path(tempfile.mkdtemp(prefix="nextword-pg-"))  # pytest's own is closed to other users
+        user = {"user": "nobody", "group": "nogroup", "extra_groups": ()} if os.getuid() == 0 else {}
+        if user:
+            shutil.chown(self.folder, "nobody", "nogroup")
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": self.folder, **user}
+        data = self.folder / "data"
+        ours = ["-U", "nextword", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        subprocess.run([self.initdb, "-D", data, *ours], check=True, **quiet)
+        fast = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses="]
+        options = [part for setting in fast for part in ("-c", setting)]
+        self.process = subprocess.Popen([self.postgres, "-D", data, "-k", self.folder, *options], **quiet)
+        for _ in range(600):
+            with contextlib.suppress(OperationalError):
+                self._say("SELECT 1")
+                return self
+            time.sleep(0.05)
+        raise RuntimeError("PostgreSQL did not start")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGINT)  # without waiting for clients
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def address(self) -> str:
+        return f"postgresql://nextword@/postgres?host={self.folder}"
+
+    def empty(self) -> None:
+        """Every table as it was migrated, also where a test has switched the audit's triggers off."""
+        tables = ", ".join(Base.metadata.tables)
+        self._say(
+            "SET session_replication_role = replica",
+            f"TRUNCATE {tables} RESTART IDENTITY",
+            "ALTER TABLE audit ENABLE TRIGGER ALL",
+        )
+
+    def _say(self, *statements: str) -> None:
+        address = self.address.replace("postgresql:", "postgresql+psycopg:")
+        engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
 
 
 class Club:
@@ -90,11 +156,19 @@ def comparison(n: int = 0, **more) -> dict:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory) -> Path:
-    """A migrated, empty database to copy: migrating takes longer than most tests."""
+def empty_file(tmp_path_factory) -> Path:
+    """A migrated, empty SQLite file to copy: migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("label") / "empty.db"
     Database.open(path, Clock()).close()
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres(need):
+    """A PostgreSQL of our own, migrated."""
+    with PostgresServer(need) as server:
+        Database.open(server.address, Clock()).close()
+        yield server
 
 
 @pytest.fixture
@@ -103,10 +177,26 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def database(empty_database, tmp_path, clock):
-    path = tmp_path / "labels.db"
-    shutil.copyfile(empty_database, path)
-    with Database.open(path, clock) as opened:
+def sqlite_address(empty_file, tmp_path) -> str:
+    shutil.copyfile(empty_file, tmp_path / "labels.db")
+    return str(tmp_path / "labels.db")
+
+
+@pytest.fixture
+def postgres_address(postgres) -> str:
+    postgres.empty()
+    return postgres.address
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def address(request) -> str:
+    """A migrated, empty database of each kind: what is said of the desk holds on both."""
+    return request.getfixturevalue(f"{request.param}_address")
+
+
+@pytest.fixture
+def database(address, clock):
+    with Database.open(address, clock) as opened:
         yield opened
 
 
