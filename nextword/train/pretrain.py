@@ -54,7 +54,7 @@ class PretrainSettings:
     device: str = option("auto", "auto, cpu, cuda or mps")
     parallel: str = option("ddp", "under torchrun: ddp (a copy each) or fsdp (slices)")
     seed: int = option(0, "of the first weights and the order of the text")
-    prompt: str = option("The ", "what is dreamed on at 1, 10 and 100 % of training")
+    prompt: str = option("The", "what is dreamed on at 1, 10 and 100 % of training")
     sample_tokens: int = option(64, "tokens of each dream")
     quick_tokens: int = option(16_384, "held-out tokens of an evaluation along the way")
     final_tokens: int = option(1_000_000, "held-out tokens, at most, of the last evaluation")
@@ -146,6 +146,8 @@ def pretrain(
     """
     from nextword.train.base_run import BaseRun  # torch comes with it; settings alone should not need it
     from nextword.train.distributed import Parallel, joined
+    from nextword.train.memory import refuse_beyond_memory
+    from nextword.train.plan import SHALLOWEST
 
     began = time.perf_counter()
     finished = out / RESULT
@@ -153,13 +155,14 @@ def pretrain(
     if finished.exists() and not longer:
         return read_result(finished)
     with joined(settings.device, cast(Parallel, settings.parallel)) as processes:
+        run = BaseRun(settings, tokens, tokenizer, out, processes)
+        refuse_beyond_memory(settings, run.config(settings.depth or SHALLOWEST), processes)
         if processes.is_first:
             begin(settings, out, FREE)
         processes.wait()
         bar = progress or Progress(
             "pretrain", unit="tokens", console=Console(stderr=True, quiet=not processes.is_first)
         )
-        run = BaseRun(settings, tokens, tokenizer, out, processes)
         with bar:
             result = run.train(bar, on_look or (lambda look: None), began, longer)
         if processes.is_first:
