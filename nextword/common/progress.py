@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from nextword.common.terminal import printable
+
 LOG_SECONDS = 10.0
 """How often a log (no terminal) gets a line."""
 
@@ -40,7 +42,8 @@ class Progress:
             columns = (
                 TextColumn("[bold]{task.description:<10}"),
                 BarColumn(bar_width=24),
-                TextColumn("{task.fields[count]}  [dim]{task.fields[facts]}"),
+                TextColumn("{task.fields[count]}", markup=False),
+                TextColumn("{task.fields[facts]}", style="dim", markup=False),
                 TimeRemainingColumn(compact=True),
             )
             self._bar = Bar(*columns, console=self.console, refresh_per_second=5)
@@ -62,13 +65,13 @@ class Progress:
     def set(self, done: float, facts: str | None = None, total: float | None = None) -> None:
         """Set how much is done (and of how much, when that has become known)."""
         self.done = done
-        self.facts = self.facts if facts is None else facts
+        self.facts = self.facts if facts is None else printable(facts)
         self.total = self.total if total is None else total
         self._show()
 
     def say(self, line: str) -> None:
         """Print a line above the bar; it stays."""
-        self.console.print(line, markup=False, highlight=False)
+        self.console.print(printable(line), markup=False, highlight=False)
 
     def _count(self) -> str:
         of = f" / {self.total:,.0f}" if self.total else ""

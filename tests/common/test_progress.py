@@ -23,3 +23,15 @@ def test_a_terminal_gets_a_bar() -> None:
     ) as progress:
         progress.set(1, facts="half")
     assert "1 / 2 pages" in text.getvalue()
+
+
+def test_names_from_outside_are_neither_markup_nor_commands_to_the_terminal():
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=100, color_system=None)
+    with Progress("collect", unit="pages", console=console) as progress:
+        progress.advance(facts="a[/b]\x1b]0;owned\x07.html")
+        progress.say("skipped \x1b[2J[/i]")
+    shown = file.getvalue()
+    assert "a[/b]" in shown
+    assert "\x1b]0;" not in shown
+    assert "\x1b[2J" not in shown

@@ -1,0 +1,94 @@
+"""Conversations and comparisons as records: read strictly, written back as they were, nothing lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextword.common.dialogue import (
+    comparison_of,
+    read_comparisons,
+    read_conversations,
+    read_rated,
+    write_comparisons,
+    write_conversations,
+)
+from nextword.common.errors import BadInput
+from nextword.common.records import Message, write_records
+
+USER, GOOD, BAD = (
+    {"role": "user", "content": "q"},
+    {"role": "assistant", "content": "good"},
+    {"role": "assistant", "content": "bad"},
+)
+
+
+def test_a_conversation_reads_back_with_its_tools_calls_and_provenance(tmp_path: Path) -> None:
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    record = {"messages": [USER, call], "tools": [{"name": "search"}], "meta": {"a": 1}, "score": 3}
+    write_records(tmp_path / "a.jsonl", [record])
+    (read,) = read_conversations(tmp_path / "a.jsonl")
+    assert read.messages[1] == Message("assistant", "", [{"id": "1"}])
+    assert read.meta == {"a": 1, "score": 3}
+    write_conversations(tmp_path / "b.jsonl.zst", [read])
+    assert list(read_conversations(tmp_path / "b.jsonl.zst")) == [read]
+
+
+def test_a_comparison_reads_back(tmp_path: Path) -> None:
+    write_records(
+        tmp_path / "a.jsonl", [{"prompt": [USER], "chosen": [GOOD], "rejected": [BAD], "by": "rule"}]
+    )
+    (read,) = read_comparisons(tmp_path / "a.jsonl")
+    assert (read.chosen[0].content, read.meta) == ("good", {"by": "rule"})
+    write_comparisons(tmp_path / "b.jsonl", [read])
+    assert list(read_comparisons(tmp_path / "b.jsonl")) == [read]
+
+
+def test_plain_strings_stand_for_one_message() -> None:
+    found = comparison_of({"prompt": "q", "chosen": "good", "rejected": "bad"})
+    assert (found.prompt, found.rejected) == ([Message("user", "q")], [Message("assistant", "bad")])
+
+
+def test_a_prompt_that_both_sides_share_is_found() -> None:
+    found = comparison_of({"chosen": [USER, GOOD], "rejected": [USER, BAD]})
+    assert [message.content for message in (*found.prompt, *found.chosen, *found.rejected)] == [
+        "q",
+        "good",
+        "bad",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({}, "record 1: no list of messages"),
+        ({"messages": []}, "no list of messages"),
+        ({"messages": ["hi"]}, "a message is not a JSON object"),
+        ({"messages": [{"role": "user"}]}, "a message of user has no content"),
+        ({"messages": [{"role": "god", "content": "x"}]}, "unknown role 'god'"),
+        ({"messages": [USER], "tools": 3}, "`tools` is not a list"),
+    ],
+)
+def test_what_is_no_conversation_is_refused_by_file_and_record(
+    tmp_path: Path, record: dict[str, Any], message: str
+) -> None:
+    write_records(tmp_path / "a.jsonl", [record])
+    with pytest.raises(BadInput, match=message) as caught:
+        list(read_conversations(tmp_path / "a.jsonl"))
+    assert "a.jsonl" in str(caught.value)
+
+
+def test_sides_without_a_prompt_are_refused(tmp_path: Path) -> None:
+    write_records(tmp_path / "a.jsonl", [{"chosen": [GOOD], "rejected": [BAD]}])
+    with pytest.raises(BadInput, match="no prompt, and the two sides do not begin alike"):
+        list(read_comparisons(tmp_path / "a.jsonl"))
+
+
+def test_a_rating_must_be_true_or_false(tmp_path: Path) -> None:
+    write_records(tmp_path / "a.jsonl", [{"prompt": "q", "completion": "a", "label": True}])
+    assert next(read_rated(tmp_path / "a.jsonl")).label
+    write_records(tmp_path / "b.jsonl", [{"prompt": "q", "completion": "a", "label": "yes"}])
+    with pytest.raises(BadInput, match="`label` is not true or false"):
+        list(read_rated(tmp_path / "b.jsonl"))
