@@ -16,7 +16,7 @@ RUN = "runs/python-docs/release/run runs/python-docs/release/python-docs.gguf"
 NEXTWORD = ".venv/bin/nextword"
 SAYS = {
     "make demo": r"Your two files\s+runs/python-docs/release/python-docs\.gguf +[\d,]+ bytes",
-    f'{NEXTWORD} see runs/python-docs "Return the"': r"█.* \d+\.\d%",
+    f'{NEXTWORD} see runs/python-docs "Return the"': r"[▏▎▍▌▋▊▉█].* \d+\.\d%",
     f'{NEXTWORD} generate runs/python-docs "class Path:" -n 100': r"\Aclass Path:\s*\S+",
     f"{NEXTWORD} recall runs/python-docs": r"memorised \d+%",
     f"{NEXTWORD} measure runs/python-docs": r"xz -9e +\d\.\d+ bits per byte\n +model +\d\.\d+ bits per byte",
