@@ -210,8 +210,9 @@ class Desk:
         """One task in `gold_every`, at places that cannot be foreseen."""
         if not settings.gold_every:
             return False
-        had = select(func.count()).where(LabelRow.person_id == actor.id, TaskRow.project_id == project)
-        count = change.session.scalar(had.join(TaskRow, TaskRow.id == LabelRow.task_id)) or 0
+        had = select(func.count()).select_from(LabelRow).join(TaskRow, TaskRow.id == LabelRow.task_id)
+        mine = (LabelRow.person_id == actor.id) & (TaskRow.project_id == project)
+        count = change.session.scalar(had.where(mine)) or 0
         return fraction("gold", actor.pseudonym, count) * settings.gold_every < 1
 
 

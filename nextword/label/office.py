@@ -30,7 +30,7 @@ from nextword.label.project import Projects
 from nextword.label.queues import Queues
 from nextword.label.quiz import Quizzes
 from nextword.label.sessions import Limits, Sessions
-from nextword.label.tasks import Tasks
+from nextword.label.worklist import Tasks
 
 
 class Office:

@@ -56,7 +56,7 @@ class Queues:
         """The size of each queue, of these kinds and this language where they are given."""
         now = self.database.clock()
         wanted = kinds_for(actor, kinds)
-        slot = exists().where(SlotRow.task_id == TaskRow.id, is_free_at(now))
+        slot = exists().where(SlotRow.task_id == TaskRow.id, is_free_at(now), TaskRow.gold.is_(None))
         offered = select(func.count()).where(is_offered(actor, project, wanted, lang), slot)
         mine = (
             select(LabelRow.state, func.count())

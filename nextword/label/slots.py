@@ -52,7 +52,7 @@ def claim(
     found = change.session.execute(
         select(TaskRow, SlotRow)
         .join(SlotRow, SlotRow.task_id == TaskRow.id)
-        .where(offered, is_free_at(change.now))
+        .where(offered, is_free_at(change.now), TaskRow.gold.is_(None))
         .order_by(TaskRow.priority, TaskRow.id, SlotRow.number)
         .limit(1)
         .with_for_update(of=SlotRow, skip_locked=True)
