@@ -12,10 +12,13 @@ from typing import Any
 
 from nextword.data.clean import CleanSettings
 from nextword.data.collect import CollectSettings
+from nextword.evaluate.examination import EvaluateSettings
 from nextword.evaluate.recall import RecallSettings
+from nextword.label.project import ProjectSettings
 from nextword.recipes.make import MakeSettings
 from nextword.release.release import ReleaseSettings
 from nextword.tokenizer.training import TokenizerSettings
+from nextword.train.finetune import FinetuneSettings
 from nextword.train.pretrain import PretrainSettings
 
 VERBS: dict[str, type[Any]] = {
@@ -24,6 +27,9 @@ VERBS: dict[str, type[Any]] = {
     "clean": CleanSettings,
     "tokenise": TokenizerSettings,
     "pretrain": PretrainSettings,
+    "finetune": FinetuneSettings,
+    "evaluate": EvaluateSettings,
+    "label": ProjectSettings,
     "release": ReleaseSettings,
     "recall": RecallSettings,
 }
@@ -45,9 +51,9 @@ def _lines() -> Iterator[str]:
         yield "| --- | --- | --- |"
         for field in dataclasses.fields(settings):
             default = field.default
-            shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
+            shown = ", ".join(map(str, default)) if isinstance(default, tuple) else str(default).strip()
             help = field.metadata["help"].replace("|", "\\|")
-            yield f"| `{field.name}` | {shown if shown != '' else 'none'} | {help} |"
+            yield f"| `{field.name}` | {shown or 'none'} | {help} |"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The command line: immediate help, one line for an error, exit code 2."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nextword.cli.main import VERBS, command, run
+from nextword.recipes import settings_page
 
 
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,6 +138,16 @@ def test_a_terminal_that_cannot_show_a_text_shows_question_marks() -> None:
         capture_output=True,
     )
     assert shown.stdout == b"??\n"
+
+
+def test_every_verb_with_settings_is_on_the_page_of_settings() -> None:
+    shown = set(settings_page.VERBS.values())
+    for verb in (verb for part in VERBS.values() for verb in part):
+        module = importlib.import_module(f"nextword.cli.{verb}")
+        for function in vars(module).values():
+            inner = getattr(function, "__wrapped__", None)
+            if settings := getattr(inner, "__annotations__", {}).get("settings"):
+                assert getattr(module, settings) in shown, f"{verb}: add {settings} to settings_page.VERBS"
 
 
 def test_the_version_is_the_package_s_own() -> None:
