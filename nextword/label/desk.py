@@ -213,7 +213,7 @@ class Desk:
         had = select(func.count()).select_from(LabelRow).join(TaskRow, TaskRow.id == LabelRow.task_id)
         mine = (LabelRow.person_id == actor.id) & (TaskRow.project_id == project)
         count = change.session.scalar(had.where(mine)) or 0
-        return fraction("gold", actor.pseudonym, count) * settings.gold_every < 1
+        return fraction("gold", project, actor.id, count) * settings.gold_every < 1
 
 
 def _lease(settings: ProjectSettings) -> timedelta:

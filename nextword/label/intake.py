@@ -99,7 +99,7 @@ class Intake:
         numbered = iter(enumerate(records, 1))
         while batch := list(islice(numbered, BATCH)):
             with self.database.write(actor) as change:
-                project_row(change.session, project, is_locked=True)
+                _ = project_row(change.session, project, is_locked=True)  # kept: every task looks it up
                 for number, record in batch:
                     _add_one(change, project, number, record, kind, overlap, is_gold, origin or {}, done)
             if progress:

@@ -104,7 +104,7 @@ def add(change: Change, project: int, new: NewTask) -> tuple[TaskRow, bool]:
     change.session.add(row)
     change.session.flush()
     if row.gold is None:  # a gold item is for everybody: each gets a slot when it is given out
-        add_slots(change, row, overlap)
+        _places(change, row, range(overlap))
     change.note("add task", f"task {row.id}", key=key, kind=row.kind, source=row.source)
     return row, True
 
@@ -145,11 +145,14 @@ def add_slots(change: Change, row: TaskRow, count: int) -> None:
     """So many more free places."""
     taken = change.session.scalar(select(func.max(SlotRow.number)).where(SlotRow.task_id == row.id))
     first = 0 if taken is None else taken + 1
+    _places(change, row, range(first, first + count))
+
+
+def _places(change: Change, row: TaskRow, numbers: range) -> None:
     change.session.add_all(
         SlotRow(task_id=row.id, number=number, person_id=None, leased_until=None, is_filled=False)
-        for number in range(first, first + count)
+        for number in numbers
     )
-    change.session.flush()
 
 
 def _expected(new: NewTask, material: Json) -> Json:
