@@ -102,10 +102,11 @@ def tree_of(chat: ChatTemplate, prompt: Conversation, answers: Sequence[list[Mes
         masked = chat.masked(Conversation([*prompt.messages, *answer], prompt.tools))
         if masked.ids[: len(begin)] != begin:
             raise BadInput("whose prompt the chat template rewrites once it is answered")
-        branch = Branch(tuple(masked.ids[len(begin) :]), tuple(masked.mask[len(begin) :]))
-        if not any(branch.mask):
+        mask = masked.mask[len(begin) :]
+        end = max((n for n, on in enumerate(mask, 1) if on), default=0)  # what follows is the next turn's
+        if not end:
             raise BadInput("whose answer the assistant need not say")
-        branches.append(branch)
+        branches.append(Branch(tuple(masked.ids[len(begin) :][:end]), tuple(mask[:end])))
     return Tree(tuple(begin), tuple(branches))
 
 

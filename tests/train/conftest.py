@@ -78,3 +78,14 @@ def assistant(tiny_tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFact
     model.initialise(seed=5)
     save_checkpoint(model, folder / "model", folder / "tokenizer")
     return folder / "model"
+
+
+@pytest.fixture(scope="session")
+def reward_model(assistant: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a reward model on that assistant's trunk, its head random."""
+    from nextword.model.checkpoint import load_checkpoint
+    from nextword.model.scalar_head import ScalarLlama, save_scalar
+
+    folder = tmp_path_factory.mktemp("reward") / "model"
+    save_scalar(ScalarLlama.on(load_checkpoint(assistant), seed=6), folder, pad=482, tokenizer=assistant)
+    return folder

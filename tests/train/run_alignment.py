@@ -6,8 +6,14 @@ import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 warnings.simplefilter("error")  # their imports must not warn either
+
+
+def shortness(conversation: Any) -> float:
+    """A reward that a random model can learn within a few steps."""
+    return -len(str(conversation.messages[-1].content)) / 20
 
 
 def main(stage: str, settings: dict[str, object], assistant: Path, data: Path, out: Path) -> None:
@@ -19,6 +25,10 @@ def main(stage: str, settings: dict[str, object], assistant: Path, data: Path, o
         from nextword.train.reward import RewardSettings, train_reward
 
         train_reward(RewardSettings(**settings), assistant, [data], out)
+    elif stage == "policy":
+        from nextword.train.policy import PolicySettings, align_by_policy
+
+        align_by_policy(PolicySettings(**settings), assistant, data, shortness, out)
     else:
         raise SystemExit(f"no stage is called {stage}")
 

@@ -1,0 +1,130 @@
+"""Reinforcement learning from any reward: PPO as InstructGPT has it, and the groups that need no critic.
+
+    OUT/run.json          settings, commit, versions           plan.json     steps and schedule
+    OUT/metrics.jsonl     every step                           curves.png    the same, drawn
+    OUT/samples.jsonl     an answer now and then, its reward   result.json   how it ended
+    OUT/checkpoints/      the last few, to resume from         model/        the newest, to use
+
+A step lets the policy answer some prompts (`rollout.py`), scores the answers, and makes likelier what was
+better than expected (`policy_losses.py`). What was expected comes from a value network, a second Llama with
+a scalar head (ppo), or from the other answers to the same prompt (grpo, rloo, dr_grpo); groups whose answers
+were all as good teach nothing and are dropped. A leash, the KL to the model it began as, is part of the
+reward of every token (ppo), of an answer (rloo) or of the loss (grpo).
+
+A policy is paid by the reward, not by what the reward was meant to mean. When it has found a gap it leaves
+the reference fast, or its answers grow without end: training then stops, says so, and keeps the last model
+from before. The reward may be a function of the conversation, such as a `Task.reward`, or the folder of a
+reward model; the critic then begins as that model.
+
+Left out: an entropy bonus, and learning from answers of an older policy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nextword.common.errors import BadInput
+from nextword.common.files import read_json
+from nextword.common.progress import Progress
+from nextword.common.records import Conversation
+from nextword.common.settings import option
+from nextword.train.run_folder import RESULT
+from nextword.train.stage_settings import StageSettings, check_choice
+
+if TYPE_CHECKING:
+    from nextword.train.rollout import Rollout
+
+METHODS = ("ppo", "grpo", "rloo", "dr_grpo")
+Reward = Callable[[Conversation], float]
+
+
+@dataclass(frozen=True)
+class PolicySettings(StageSettings):
+    """How to learn from a reward. `batch` is prompts a step; each is answered `samples` times."""
+
+    method: str = option("ppo", "ppo, grpo, rloo or dr_grpo")
+    batch: int = option(8, "prompts of a step", least=1)
+    samples: int = option(4, "answers to each prompt", least=1)
+    answer_tokens: int = option(64, "tokens of an answer, at most", least=1)
+    passes: int = option(0, "times that a step's answers are learnt from; 0 is 4 for ppo, else 1", least=0)
+    kl_coef: float = option(0.05, "how dear a nat of KL to the reference is", least=0)
+    kl_target: float = option(0.0, "nats an answer at which kl_coef is held by itself; 0 leaves it", least=0)
+    clip_eps: float = option(0.2, "how far one step's ratios may count", above=0)
+    value_clip: float = option(0.2, "ppo: how far one step's values may move", above=0)
+    gamma: float = option(1.0, "ppo: discount of a token", above=0, most=1)
+    gae_lambda: float = option(0.95, "ppo: 0 trusts the critic, 1 the rewards", least=0, most=1)
+    missing_eos: float = option(1.0, "taken from the reward of an answer that does not end", least=0)
+    max_kl: float = option(25.0, "nats an answer beyond which training stops; 0 never", least=0)
+    max_growth: float = option(3.0, "growth of the answers at which training stops; 0 never", least=0)
+    least_length: float = option(0.0, "mean tokens of an answer below which training stops", least=0)
+    together: int = option(64, "answers that are generated together", least=1)
+    precision: str = option("fp32", "of learning: bf16 (weights stay fp32) or fp32")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice(self, "method", METHODS)
+        if self.method != "ppo" and self.samples < 2:
+            raise BadInput(
+                "samples is 1", do=f"{self.method} compares the answers of a group: give 2 or more"
+            )
+
+    @property
+    def times(self) -> int:
+        """`passes`, or the method's usual."""
+        return self.passes or (4 if self.method == "ppo" else 1)
+
+
+@dataclass(frozen=True)
+class PolicyResult:
+    """How it ended. Rewards are means over the first and last tenth of the steps; kl is nats an answer.
+
+    stopped: why it ended early, with the model of the last checkpoint before; "" when it did not.
+    """
+
+    model: Path
+    method: str
+    prompts: int
+    left_out: dict[str, int]
+    steps: int
+    reward_before: float
+    reward: float
+    kl: float | None
+    length: float
+    stopped: str
+    seconds: float
+
+
+def align_by_policy(
+    settings: PolicySettings,
+    assistant: Path,
+    prompts: Sequence[Conversation] | Path,
+    reward: Reward | Path,
+    out: Path,
+    progress: Progress | None = None,
+    rollout: Rollout | None = None,
+) -> PolicyResult:
+    """Train the model of folder `assistant` to be rewarded, into `out`.
+
+    prompts: conversations, or a file of them; a last answer is taken off, `meta` is there for the reward.
+    rollout: lets the model answer, instead of one plain answer by the engine. Raises BadInput for prompts,
+    settings, a reward that is not a number or a stale reference; Failure when training diverges or the disk
+    is full, with the last checkpoint intact.
+    """
+    from nextword.train.policy_run import PolicyRun  # torch comes with it
+    from nextword.train.stage import alone
+
+    began = time.perf_counter()
+    if (out / RESULT).exists():
+        return read_result(out / RESULT)
+    with alone(settings.device) as processes, progress or Progress(settings.method, unit="tokens") as bar:
+        run = PolicyRun(settings, assistant, prompts, reward, out, processes, rollout)
+        return run.train(bar, began)
+
+
+def read_result(path: Path) -> PolicyResult:
+    """A finished run's result.json."""
+    return PolicyResult(**{**read_json(path), "model": path.parent / "model"})

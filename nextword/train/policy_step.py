@@ -1,0 +1,298 @@
+"""One step of reinforcement learning: answer, score, compare with what was expected, learn.
+
+    trajectories  the policy's answers to the step's prompts, with the log-probabilities it gave their tokens
+    advantages    how much better each was than expected: ppo asks the critic, the others the group
+    passes        the answers are learnt from once or a few times, ratios clipped
+
+Tensors of tokens are (S, A): S answers in the order of the trajectories, A tokens of the longest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nextword.common.dialogue import Trajectory
+from nextword.common.errors import BadInput, Failure
+from nextword.common.records import Conversation
+from nextword.model.llama import Llama
+from nextword.model.scalar_head import ScalarLlama
+from nextword.train import policy_losses as policy
+from nextword.train.answer_rewards import Score
+from nextword.train.assistant import Assistant
+from nextword.train.branches import Packed, Tree, pack_trees
+from nextword.train.memory import keep_freed_memory
+from nextword.train.optimiser import Optimiser
+from nextword.train.policy import PolicySettings
+from nextword.train.prompts import Asked, PromptBatches
+from nextword.train.rollout import Rollout, answered, facts_of, logprobs_of, tree_of_answers
+from nextword.train.sequence_logprobs import hidden_states, in_pieces, token_logprobs
+from nextword.train.step import StepResult
+
+KL_EVERY = 10
+"""Steps between two measurements of the KL where it costs nothing, so that it is looked at anyway."""
+
+ADVANTAGES = {
+    "grpo": policy.grpo_advantages,
+    "rloo": policy.rloo_advantages,
+    "dr_grpo": policy.dr_grpo_advantages,
+}
+
+
+class Hacked(Failure):
+    """The policy is out of bounds: it has found how to be paid without being good."""
+
+
+class Learners(nn.Module):
+    """What learns: the policy, and ppo's critic."""
+
+    def __init__(self, policy: Llama, value: ScalarLlama | None) -> None:
+        super().__init__()
+        self.policy, self.value = policy, value
+
+
+@dataclass(frozen=True)
+class Experience:
+    """What a step has to learn from: a tree for each prompt, and (S, A) tensors of its answers.
+
+    old_values, returns: ppo's, else zeros. ref: the reference's log-probabilities, old ones where not asked.
+    """
+
+    trees: Sequence[Tree]
+    mask: Tensor
+    old: Tensor
+    ref: Tensor
+    advantages: Tensor
+    old_values: Tensor
+    returns: Tensor
+
+    def of(self, kept: Tensor) -> Experience:
+        """Of these trees only: (P,) bool."""
+        rows = kept.repeat_interleave(len(self.mask) // len(self.trees))
+        trees = [tree for tree, is_kept in zip(self.trees, kept.tolist(), strict=True) if is_kept]
+        parts = (self.mask, self.old, self.ref, self.advantages, self.old_values, self.returns)
+        return Experience(trees, *(part[rows] for part in parts))
+
+
+class PolicyStep:
+    """Everything between two batches of prompts."""
+
+    def __init__(
+        self,
+        settings: PolicySettings,
+        assistant: Assistant,
+        reference: Llama,
+        learners: Learners,
+        optimiser: Optimiser,
+        prompts: Sequence[Conversation],
+        score: Score,
+        rollout: Rollout,
+        batches: PromptBatches,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.settings, self.assistant, self.reference = settings, assistant, reference
+        self.learners, self.optimiser, self.prompts = learners, optimiser, prompts
+        self.score, self.rollout, self.batches, self.clock = score, rollout, batches, clock
+        self.device = reference.frequencies.device
+        self.dtype = torch.bfloat16 if settings.precision == "bf16" else None
+        self.seen: list[tuple[Conversation, float]] = []
+        """The last step's conversations and rewards."""
+        if self.device.type == "cpu":
+            keep_freed_memory()
+
+    def step(self, batch: Asked) -> StepResult:
+        """Answer, score, learn. Hacked when the answers are out of bounds: then nothing is learnt."""
+        begin = self.clock()
+        trajectories, rewards = self._answered(batch)
+        took = self.clock() - begin
+        facts: dict[str, float] = {**facts_of(trajectories), **_reward_facts(rewards)}
+        experience, kept, more = self._experience(batch, trajectories, rewards)
+        facts |= more
+        self._check(facts)
+        if "kl" in facts:
+            self.batches.control.update(facts["kl"])
+        loss, norm = torch.zeros(()), torch.zeros(())
+        if bool(kept.any()):
+            loss, norm, learnt = self._learn(experience.of(kept))
+            facts |= learnt
+        facts["rollout_share"] = took / (self.clock() - begin)
+        return StepResult(loss, norm, sum(len(one.ids) for one in trajectories), facts)
+
+    # Answers and their rewards
+
+    def _answered(self, batch: Asked) -> tuple[list[Trajectory], Tensor]:
+        """Trajectories, prompt 0's first, and their rewards less what a missing end costs: (P, G)."""
+        settings, asked = self.settings, [self.prompts[number] for number in batch.numbers]
+        speaking = self.assistant.speaking(self.learners.policy, settings.together)
+        found = self.rollout(speaking, asked, settings.samples, batch.seed)
+        found = sorted(found, key=lambda one: int(one.meta["prompt"]))
+        counts = [sum(one.meta["prompt"] == number for one in found) for number in range(len(asked))]
+        if set(counts) != {settings.samples}:
+            raise BadInput(
+                f"the rollout gave {counts} answers, {settings.samples} were asked for each prompt"
+            )
+        for one in found:
+            one.meta.setdefault("stopped", one.ids[-1] in self.assistant.ends)
+        spoken = [answered(asked[int(one.meta["prompt"])], one) for one in found]
+        rewards = self.score(spoken, found)
+        self.seen = list(zip(spoken, rewards, strict=True))
+        missing = torch.tensor([0.0 if one.meta["stopped"] else settings.missing_eos for one in found])
+        return found, (torch.tensor(rewards) - missing).view(len(asked), settings.samples)
+
+    # What was expected
+
+    def _experience(
+        self, batch: Asked, trajectories: Sequence[Trajectory], rewards: Tensor
+    ) -> tuple[Experience, Tensor, dict[str, float]]:
+        """What to learn from, which prompts have any to teach (P,), and what the metrics show of it."""
+        settings, G = self.settings, self.settings.samples
+        trees = [tree_of_answers(trajectories[n : n + G]) for n in range(0, len(trajectories), G)]
+        old = _rows([logprobs_of(one) for one in trajectories])
+        mask = _rows([[1.0] * sum(one.mask) for one in trajectories])
+        is_measured = settings.kl_coef > 0 or batch.number % KL_EVERY == 1
+        ref = self._asked(self._reference_of, trees, mask) if is_measured else old
+        facts = {}
+        if is_measured:
+            facts["kl"] = float((policy.k3(old, ref) * mask).sum(1).mean())
+            facts["kl_coef"] = self.batches.control.coef
+        kept, values, returns = (
+            torch.ones(len(trees), dtype=torch.bool),
+            torch.zeros_like(old),
+            torch.zeros_like(old),
+        )
+        if settings.method == "ppo":
+            values = self._asked(self._values_of, trees, mask)
+            leashed = policy.token_rewards(
+                rewards.flatten(), policy.k1(old, ref), mask, self.batches.control.coef
+            )
+            advantages, returns = policy.gae(leashed, values, mask, settings.gamma, settings.gae_lambda)
+            facts["explained_variance"] = float(policy.explained_variance(values, returns, mask))
+            advantages = policy.whitened(advantages, mask)
+        else:
+            if settings.method == "rloo":
+                distance = (policy.k1(old, ref) * mask).sum(1).view_as(rewards)
+                rewards = rewards - self.batches.control.coef * distance
+            grouped = ADVANTAGES[settings.method](rewards)
+            kept = grouped.kept
+            facts["dropped"] = 1 - float(kept.float().mean())
+            advantages = grouped.advantages.flatten()[:, None] * mask
+        tensors = (mask, old, ref, advantages, values, returns)
+        return Experience(trees, *(tensor.to(self.device) for tensor in tensors)), kept, facts
+
+    @torch.no_grad()
+    def _asked(self, read: Callable[[Packed], Tensor], trees: Sequence[Tree], mask: Tensor) -> Tensor:
+        """One number for each token of each answer, a few trees at a time: (S, A)."""
+        rows = torch.zeros_like(mask)
+        first = 0
+        for piece in in_pieces(trees, 16_384):
+            packed = pack_trees(piece, self.assistant.pad).to(self.device)
+            found = packed.padded(read(packed)).cpu()
+            rows[first : first + len(found), : found.shape[1]] = found
+            first += len(found)
+        return rows
+
+    def _reference_of(self, packed: Packed) -> Tensor:
+        return token_logprobs(self.reference, packed, self.dtype).logprobs
+
+    def _values_of(self, packed: Packed) -> Tensor:
+        """The critic in the state before each token: (N,)."""
+        assert self.learners.value is not None
+        hidden = hidden_states(self.learners.value, packed, self.dtype)
+        return self.learners.value.values(hidden[packed.predictors])
+
+    # Learning
+
+    def _learn(self, experience: Experience) -> tuple[Tensor, Tensor, dict[str, float]]:
+        """All passes over the answers: the last one's loss and gradient norm, and means for the metrics."""
+        seen: dict[str, list[float]] = {}
+        for _ in range(self.settings.times):
+            loss, facts = self._loss(experience)
+            norm = self._update(loss)
+            for name, value in facts.items():
+                seen.setdefault(name, []).append(float(value))
+            if not bool(norm.isfinite()):
+                break
+        means = {name: sum(values) / len(values) for name, values in seen.items()}
+        return loss.detach(), norm, means
+
+    def _loss(self, seen: Experience) -> tuple[Tensor, Mapping[str, Tensor]]:
+        settings, coef = self.settings, self.batches.control.coef
+        packed = pack_trees(seen.trees, self.assistant.pad).to(self.device)
+        scored = token_logprobs(self.learners.policy, packed, self.dtype)
+        logprobs = packed.padded(scored.logprobs)
+        A = logprobs.shape[1]  # dropped groups may have been the longest
+        mask, old, advantages = seen.mask[:, :A], seen.old[:, :A], seen.advantages[:, :A]
+        facts = {"entropy": scored.entropies.mean()}
+        if settings.method == "rloo":
+            sums = (logprobs * mask).sum(1), (old * mask).sum(1)
+            losses, is_clipped = policy.clipped_policy_loss(*sums, advantages[:, 0], settings.clip_eps)
+            return losses.mean(), facts | {"clipped": is_clipped.float().mean()}
+        losses, is_clipped = policy.clipped_policy_loss(logprobs, old, advantages, settings.clip_eps)
+        facts["clipped"] = policy.masked_mean(is_clipped.float(), mask)
+        if settings.method == "ppo":
+            values = packed.padded(self._values_of(packed))
+            value_losses, _ = policy.clipped_value_loss(
+                values, seen.old_values[:, :A], seen.returns[:, :A], settings.value_clip
+            )
+            value_loss = policy.masked_mean(value_losses, mask)
+            policy_loss = policy.masked_mean(losses, mask)
+            facts |= {"policy_loss": policy_loss.detach(), "value_loss": value_loss.detach()}
+            return policy_loss + value_loss, facts
+        if coef:
+            losses = losses + coef * policy.k3(logprobs, seen.ref[:, :A])
+        if settings.method == "dr_grpo":
+            return policy.dr_grpo_loss(losses, mask, settings.answer_tokens), facts
+        return policy.grpo_loss(losses, mask), facts
+
+    def _update(self, loss: Tensor) -> Tensor:
+        """Follow the gradient, policy and critic each clipped by its own norm; the policy's norm, ()."""
+        loss.backward()  # type: ignore[no-untyped-call]
+        limit = self.settings.clip or float("inf")
+        norms = [
+            torch.nn.utils.clip_grad_norm_(list(module.parameters()), limit)
+            for module in (self.learners.policy, self.learners.value)
+            if module is not None
+        ]
+        if all(bool(norm.isfinite()) for norm in norms):
+            self.optimiser.step()
+        self.optimiser.zero_grad()
+        return max(norms, key=lambda norm: not bool(norm.isfinite()))
+
+    def _check(self, facts: Mapping[str, float]) -> None:
+        """Hacked when KL or length is out of bounds."""
+        settings, length = self.settings, facts["length"]
+        if self.batches.first_length is None:
+            self.batches.first_length = length
+        first = self.batches.first_length
+        if settings.max_kl and facts.get("kl", 0.0) > settings.max_kl:
+            raise _hacked(
+                f"{facts['kl']:.1f} nats an answer from the reference, allowed are {settings.max_kl:g}"
+            )
+        if settings.max_growth and length > settings.max_growth * first:
+            raise _hacked(f"answers of {length:.1f} tokens, {first:.1f} at first")
+        if length < settings.least_length:
+            raise _hacked(f"answers of {length:.1f} tokens, at least {settings.least_length:g} are wanted")
+
+
+def _hacked(what: str) -> Hacked:
+    return Hacked(
+        f"the reward is being hacked: {what}",
+        do="look at the last answers; a larger kl_coef or a lower rate holds it, a better reward cures it",
+    )
+
+
+def _rows(lists: Sequence[Sequence[float]]) -> Tensor:
+    """Lists as rows, zeros after them: (S, A)."""
+    rows = torch.zeros(len(lists), max(1, *(len(one) for one in lists)))
+    for n, one in enumerate(lists):
+        rows[n, : len(one)] = torch.tensor(one)
+    return rows
+
+
+def _reward_facts(rewards: Tensor) -> dict[str, float]:
+    spread = float(rewards.std()) if rewards.numel() > 1 else 0.0
+    return {"reward": float(rewards.mean()), "reward_spread": spread}

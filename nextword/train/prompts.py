@@ -1,0 +1,78 @@
+"""The prompts of reinforcement learning: which can be answered, and which come next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from nextword.common.records import Conversation
+from nextword.tokenizer.chat import ChatTemplate
+from nextword.train.comparisons import Draws
+from nextword.train.policy_losses import AdaptiveKL
+from nextword.train.rollout import question_of
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Conversations that end where the assistant is to speak, and how many were left out, by reason."""
+
+    kept: list[Conversation]
+    lengths: list[int]
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def told(self) -> str:
+        """What was left out, in a line for a person; "" when nothing was."""
+        reasons = [f"{count:,} {reason}" for reason, count in self.left_out.most_common()]
+        return f"left out: {', '.join(reasons)}" if reasons else ""
+
+
+def prompts_of(conversations: Iterable[Conversation], chat: ChatTemplate, context: int, room: int) -> Prompts:
+    """Conversations up to their last question, with room for an answer of so many tokens."""
+    found = Prompts([], [])
+    for conversation in conversations:
+        asked = question_of(conversation)
+        if not asked.messages:
+            found.left_out["without a question"] += 1
+            continue
+        length = len(chat.ids(asked))
+        if length + room > context:
+            found.left_out[f"with no room for {room:,} tokens in a context of {context:,}"] += 1
+            continue
+        found.kept.append(asked)
+        found.lengths.append(length)
+    return found
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The prompts of step `number` (from 1), and the seed of their answers."""
+
+    numbers: list[int]
+    seed: int
+    number: int
+
+
+class PromptBatches:
+    """Prompts in an order drawn anew each epoch, and what a run must remember between two steps of them."""
+
+    def __init__(self, prompts: int, batch: int, seed: int, control: AdaptiveKL) -> None:
+        self.draws, self.seed, self.control = Draws(prompts, batch, seed), seed, control
+        self.first_length: float | None = None
+        """Mean tokens of the very first answers."""
+
+    def next(self) -> Asked:
+        """The next step's prompts."""
+        numbers = self.draws.next()
+        number = self.draws.taken // self.draws.batch
+        return Asked(numbers, self.seed * 1_000_003 + number, number)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position, the leash and the first length."""
+        return {**self.draws.state_dict(), "kl_coef": self.control.coef, "first_length": self.first_length}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue there."""
+        self.draws.load_state_dict(state)
+        self.control.coef, self.first_length = float(state["kl_coef"]), state["first_length"]

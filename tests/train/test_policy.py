@@ -1,0 +1,242 @@
+"""Reinforcement learning end to end on a tiny model."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from nextword.common.dialogue import Trajectory, write_conversations
+from nextword.common.errors import BadInput, Failure
+from nextword.common.files import read_json
+from nextword.common.records import Conversation, Message
+from nextword.model.checkpoint import load_checkpoint, save_checkpoint
+from nextword.train.metrics import Metrics
+from nextword.train.policy import METHODS, PolicySettings, align_by_policy, read_result
+from nextword.train.policy_step import PolicyStep
+
+SCRIPT = Path(__file__).with_name("run_alignment.py")
+QUICK = PolicySettings(
+    method="grpo",
+    steps=14,
+    batch=4,
+    samples=6,
+    answer_tokens=10,
+    rate=1e-2,
+    warmup=0,
+    decay=0.2,
+    kl_coef=0.01,
+    missing_eos=0.0,
+    max_kl=0.0,
+    max_growth=0.0,
+    device="cpu",
+)
+PROMPTS = [Conversation([Message("user", f"{n}?")], meta={"n": n}) for n in range(8)]
+
+
+def shortness(conversation: Conversation) -> float:
+    """A reward that a random model can learn within a few steps."""
+    return -len(str(conversation.messages[-1].content)) / 20
+
+
+def lines(out: Path) -> list[dict]:
+    return list(Metrics(out / "metrics.jsonl").lines("step"))
+
+
+@pytest.fixture(scope="module")
+def reference(assistant, tmp_path_factory):
+    """A run that nothing disturbs."""
+    out = tmp_path_factory.mktemp("grpo")
+    return align_by_policy(QUICK, assistant, PROMPTS, shortness, out), out
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_learns_to_be_rewarded(assistant, tmp_path, method):
+    settings = replace(QUICK, method=method)
+    result = align_by_policy(settings, assistant, PROMPTS, shortness, tmp_path)
+    assert result.reward > result.reward_before + 0.1
+    assert result.kl > 0 and not result.stopped and result.steps == 14
+
+
+def test_the_run_folder_holds_what_it_promises(reference):
+    result, out = reference
+    names = ["run.json", "plan.json", "metrics.jsonl", "samples.jsonl", "curves.png", "model/config.json"]
+    assert all((out / name).exists() for name in names)
+    assert read_result(out / "result.json") == result
+
+
+def test_metrics_say_what_a_person_wants_to_know(assistant, tmp_path):
+    align_by_policy(replace(QUICK, method="ppo", steps=2), assistant, PROMPTS, shortness, tmp_path)
+    wanted = "reward kl kl_coef entropy clipped length stopped explained_variance value_loss rollout_share"
+    assert set(wanted.split()) <= lines(tmp_path)[-1].keys()
+
+
+def test_the_first_step_of_a_policy_is_its_reference(reference):
+    _, out = reference
+    assert lines(out)[0]["kl"] == pytest.approx(0, abs=1e-5) and lines(out)[0]["clipped"] == 0
+
+
+def test_a_run_killed_at_a_random_step_goes_on_as_if_nothing_had_happened(reference, assistant, tmp_path):
+    _, undisturbed = reference
+    data, out, moment = tmp_path / "prompts.jsonl", tmp_path / "run", random.randrange(4, 12)
+    write_conversations(data, PROMPTS)
+    command = [sys.executable, str(SCRIPT), "policy", json.dumps(asdict(QUICK)), assistant, data, out]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=SCRIPT.parents[2])
+    while process.poll() is None:
+        if (out / "metrics.jsonl").exists() and len(lines(out)) >= moment:
+            os.kill(process.pid, signal.SIGKILL)
+        time.sleep(0.002)
+    assert process.wait() == -signal.SIGKILL, "it was meant to be killed"
+    align_by_policy(QUICK, assistant, data, shortness, out)
+    curves = [[(one["step"], one["loss"], one["reward"]) for one in lines(run)] for run in (out, undisturbed)]
+    assert curves[0] == curves[1], f"killed after step {moment}"
+
+
+def test_an_adaptive_leash_survives_an_interruption(assistant, tmp_path, monkeypatch):
+    settings = replace(QUICK, method="ppo", steps=10, kl_target=0.001, rate=5e-3)
+    align_by_policy(settings, assistant, PROMPTS, shortness, tmp_path / "whole")
+    step = PolicyStep.step
+
+    def stop(self, batch):
+        if batch.number == 8:
+            raise KeyboardInterrupt
+        return step(self, batch)
+
+    monkeypatch.setattr(PolicyStep, "step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        align_by_policy(settings, assistant, PROMPTS, shortness, tmp_path / "cut")
+    monkeypatch.undo()
+    align_by_policy(settings, assistant, PROMPTS, shortness, tmp_path / "cut")
+    whole, cut = (
+        [(one["loss"], one["kl_coef"]) for one in lines(tmp_path / name)] for name in ("whole", "cut")
+    )
+    assert whole == cut and whole[-1][1] > QUICK.kl_coef
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_reward_that_is_no_number_is_an_error_that_names_the_answer(assistant, tmp_path, value):
+    with pytest.raises(BadInput, match=rf"the reward of the answer .* is {value}; mend the reward"):
+        align_by_policy(QUICK, assistant, PROMPTS, lambda conversation: value, tmp_path)
+
+
+def test_where_all_answers_are_as_good_nothing_is_learnt(assistant, tmp_path):
+    align_by_policy(replace(QUICK, steps=2), assistant, PROMPTS, lambda conversation: 1.0, tmp_path)
+    assert [(one["dropped"], one["loss"], one["gradient_norm"]) for one in lines(tmp_path)] == [(1, 0, 0)] * 2
+    trained, first = load_checkpoint(tmp_path / "model"), load_checkpoint(assistant)
+    assert torch.equal(trained.lm_head.weight, first.lm_head.weight)
+
+
+def test_the_reward_sees_the_prompts_meta(assistant, tmp_path):
+    seen = []
+
+    def reward(conversation: Conversation) -> float:
+        seen.append(conversation.meta["n"])
+        return 0.0
+
+    align_by_policy(replace(QUICK, steps=2, batch=8), assistant, PROMPTS, reward, tmp_path)
+    assert sorted(seen) == sorted([n for n in range(8) for _ in range(6)] * 2)
+
+
+def test_an_answer_that_does_not_end_costs(assistant, tmp_path):
+    settings = replace(QUICK, steps=1, missing_eos=3.0, answer_tokens=2)
+    align_by_policy(settings, assistant, PROMPTS, lambda conversation: 0.0, tmp_path)
+    (line,) = lines(tmp_path)
+    assert line["reward"] == pytest.approx(-3.0 * (1 - line["stopped"]), abs=1e-5) and line["stopped"] < 1
+
+
+def test_a_policy_that_leaves_its_reference_is_stopped_and_the_last_good_model_kept(assistant, tmp_path):
+    settings = replace(QUICK, steps=20, kl_coef=0.0001, max_kl=0.3, decay=0.0)
+    result = align_by_policy(settings, assistant, PROMPTS, shortness, tmp_path)
+    assert (
+        "the reward is being hacked" in result.stopped
+        and "nats an answer from the reference" in result.stopped
+    )
+    assert 0 <= result.steps < 20 and read_json(tmp_path / "result.json")["stopped"] == result.stopped
+    kept = load_checkpoint(tmp_path / f"checkpoints/step-{result.steps:06}/model")
+    assert torch.equal(load_checkpoint(result.model).lm_head.weight, kept.lm_head.weight)
+    assert lines(tmp_path)[result.steps]["kl"] <= 0.3, "measured after that step, and within bounds"
+    assert align_by_policy(settings, assistant, PROMPTS, shortness, tmp_path) == result
+
+
+def test_answers_out_of_bounds_before_any_checkpoint_are_an_error(assistant, tmp_path):
+    settings = replace(QUICK, least_length=50.0)
+    with pytest.raises(Failure, match=r"answers of .* tokens, at least 50 are wanted; choose bounds"):
+        align_by_policy(settings, assistant, PROMPTS, shortness, tmp_path)
+
+
+def test_answers_that_grow_without_end_are_stopped(assistant, tmp_path):
+    settings = replace(QUICK, steps=20, answer_tokens=30, max_growth=1.05, decay=0.0)
+    result = align_by_policy(settings, assistant, PROMPTS, lambda talk: -shortness(talk), tmp_path)
+    assert "tokens, " in result.stopped and "at first" in result.stopped
+
+
+def test_a_rollout_of_ones_own_drives_it(assistant, tmp_path):
+    calls = []
+
+    def rollout(model, prompts, samples, seed):
+        calls.append((len(prompts), samples))
+        return [
+            Trajectory(
+                [480, 5 + sample, 7, 487],
+                [0, 1, 0, 1],
+                [0.0, -6.0, 0.0, -6.0],
+                meta={"prompt": number, "answer": [{"role": "assistant", "content": "x" * sample}]},
+            )
+            for number in range(len(prompts))
+            for sample in range(samples)
+        ]
+
+    align_by_policy(replace(QUICK, steps=2), assistant, PROMPTS, shortness, tmp_path, rollout=rollout)
+    assert calls == [(4, 6)] * 2
+    assert lines(tmp_path)[0]["length"] == 2 and lines(tmp_path)[0]["stopped"] == 1
+
+
+def test_a_rollout_that_loses_answers_is_refused(assistant, tmp_path):
+    with pytest.raises(BadInput, match="the rollout gave"):
+        align_by_policy(QUICK, assistant, PROMPTS, shortness, tmp_path, rollout=lambda *given: [])
+
+
+def test_a_reward_model_rewards(assistant, reward_model, tmp_path):
+    settings = replace(QUICK, method="ppo", steps=2)
+    result = align_by_policy(settings, assistant, PROMPTS, reward_model, tmp_path)
+    assert result.reward_before != 0 and read_json(tmp_path / "run.json")["reward"] == str(reward_model)
+
+
+def test_an_assistant_that_changed_is_a_stale_reference(assistant, tmp_path, monkeypatch):
+    folder = shutil.copytree(assistant, tmp_path / "assistant")
+    monkeypatch.setattr(PolicyStep, "step", lambda self, batch: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        align_by_policy(QUICK, folder, PROMPTS, shortness, tmp_path / "run")
+    model = load_checkpoint(folder)
+    with torch.no_grad():
+        model.lm_head.weight[0, 0] += 1
+    save_checkpoint(model, folder, assistant)
+    with pytest.raises(BadInput, match="a stale reference"):
+        align_by_policy(QUICK, folder, PROMPTS, shortness, tmp_path / "run")
+
+
+def test_a_finished_run_returns_its_result_at_once(reference, assistant, monkeypatch):
+    result, out = reference
+    monkeypatch.setattr(PolicyStep, "step", None)  # it would fail if it trained
+    assert align_by_policy(QUICK, assistant, PROMPTS, shortness, out) == result
+
+
+def test_no_prompt_with_room_is_said_in_one_line(assistant, tmp_path):
+    with pytest.raises(BadInput, match=r"no prompt to answer \(left out: 8 with no room for 95 tokens"):
+        align_by_policy(replace(QUICK, answer_tokens=95), assistant, PROMPTS, shortness, tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [{"method": "dpo"}, {"samples": 1}, {"clip_eps": 0.0}, {"gamma": 1.5}])
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(BadInput, match=next(iter(wrong))):
+        PolicySettings(**{"method": "grpo", **wrong})
