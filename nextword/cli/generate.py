@@ -32,15 +32,18 @@ def run(
     text = _read_input() if prompt == "-" else prompt
     sampling = Sampling(temperature, top_k, top_p, min_p, repeat_penalty, max_new_tokens)
     opened = engine.open(model, device=device)
+    said = printable(text)  # shown with the first word: a prompt that is refused needs no echo
     try:
-        print(printable(text), end="", flush=True)
         for event in opened.generate([Request(text, sampling, tuple(stop or ()), seed=seed)]):
-            if isinstance(event, Token):
-                print(printable(event.text), end="", flush=True)
-            elif isinstance(event, Failed):
+            if isinstance(event, Failed):
                 raise event.error
+            if isinstance(event, Token):
+                said += printable(event.text)
+            print(said, end="", flush=True)
+            said = ""
     finally:
-        print()
+        if not said:
+            print()
 
 
 def _read_input() -> str:

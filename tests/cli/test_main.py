@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from nextword.cli.main import VERBS, command, run
+from nextword.model.checkpoint import save_checkpoint
+from nextword.model.llama import Llama
 from nextword.recipes import settings_page
 
 
@@ -95,6 +97,16 @@ def test_ctrl_c_of_long_work_says_that_it_continues(
     monkeypatch.setattr("nextword.cli.collect.collect", interrupted)
     assert run(["collect"]) == 130
     assert capsys.readouterr().err == "nextword: stopped; the same command continues\n"
+
+
+def test_a_prompt_that_is_refused_is_not_echoed(
+    capsys: pytest.CaptureFixture[str], tiny_model: Llama, tiny_tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    save_checkpoint(tiny_model, tmp_path / "model", tiny_tokenizer_folder)
+    assert run(["generate", str(tmp_path / "model"), "word " * 500, "--device", "cpu"]) == 2
+    shown = capsys.readouterr()
+    assert "the prompt has" in shown.err
+    assert shown.out == ""
 
 
 def test_a_prompt_is_read_from_standard_input() -> None:
