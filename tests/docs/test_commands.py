@@ -88,7 +88,7 @@ def test_the_table_of_rooms_is_the_one_that_is_kept(pages):
 def test_set_up_by_hand_is_what_make_does(pages, need):
     need("make")
     dry = subprocess.run(
-        ["make", "--dry-run", "--always-make", ".venv/ready", "PIP_FIND_LINKS="],
+        ["make", "--no-print-directory", "--dry-run", "--always-make", ".venv/ready", "PIP_FIND_LINKS="],
         capture_output=True,
         text=True,
         check=True,
