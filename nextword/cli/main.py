@@ -31,6 +31,7 @@ VERBS: dict[str, dict[str, str]] = {
         "make": "from a web site to the two files: collect, clean, tokenise, pretrain, release, run",
     },
     "Stage by stage": {
+        "pull": "fetch open weights from a hub, or one file from an address",
         "collect": "crawl a site, or read a folder, into an archive of pages",
         "clean": "keep what is worth reading, and report what was dropped and why",
         "tokenise": "learn a byte-level BPE vocabulary and write token shards",
@@ -53,7 +54,7 @@ VERBS: dict[str, dict[str, str]] = {
 }
 """Every verb with its one line of help; its module is `nextword.cli.VERB`."""
 
-RESUMED = ("make", "collect", "pretrain", "finetune")
+RESUMED = ("make", "pull", "collect", "pretrain", "finetune")
 """Verbs that go on where they were stopped."""
 
 

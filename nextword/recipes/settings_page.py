@@ -12,6 +12,7 @@ from typing import Any
 
 from nextword.data.clean import CleanSettings
 from nextword.data.collect import CollectSettings
+from nextword.data.pull import PullSettings
 from nextword.evaluate.examination import EvaluateSettings
 from nextword.evaluate.recall import RecallSettings
 from nextword.label.project import ProjectSettings
@@ -23,6 +24,7 @@ from nextword.train.pretrain import PretrainSettings
 
 VERBS: dict[str, type[Any]] = {
     "make": MakeSettings,
+    "pull": PullSettings,
     "collect": CollectSettings,
     "clean": CleanSettings,
     "tokenise": TokenizerSettings,

@@ -1,0 +1,628 @@
+"""Pulling from a real server on loopback that behaves as a hub does, and as a bad one may."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from nextword.common.errors import BadInput, Corrupt, Failure, NextwordError
+from nextword.common.progress import Progress
+from nextword.data import pull as pulling
+from nextword.data.hub import licence, read_source
+from nextword.data.pull import PullSettings, pull
+from tests.data.hub_site import CARD, COMMIT, FILES, LARGE, Hub, serving
+
+TOKEN = "hf_verysecret"
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def fetch(hub, tmp_path):
+    """Pull owner/tiny (or another source) into tmp_path/model, without waiting between attempts."""
+
+    def run(source="owner/tiny", out=None, token="", check=lambda config: None, **options):
+        chosen = {"endpoint": hub.url, "allow_private": True, "timeout": 5.0, "tries": 3, **options}
+        return pull(
+            PullSettings(**chosen),
+            source,
+            tmp_path / "model" if out is None else out,
+            Progress("pull", console=Console(stderr=True, quiet=True)),
+            check=check,
+            environment={"HF_TOKEN": token} if token else {},
+            sleep=lambda seconds: None,
+        )
+
+    return run
+
+
+def once(act):
+    """A fault that happens the first time only."""
+    calls = []
+
+    def fault(handler):
+        calls.append(1)
+        return act(handler) if len(calls) == 1 else False
+
+    return fault
+
+
+def cut(after):
+    """The server promises all and hangs up after so many bytes."""
+
+    def act(handler):
+        body = handler.hub.files[handler.path.partition("?")[0].removeprefix("/store/")]
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body[:after])
+        handler.close_connection = True
+        return True
+
+    return act
+
+
+def status(number, **headers):
+    return lambda handler: handler.send(number, b"", **headers) or True
+
+
+STORED = "/store/model.safetensors"
+
+
+# What comes
+
+
+def test_a_model_comes_whole_with_what_is_needed_and_no_pickle(fetch, tmp_path):
+    made = fetch()
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
+        *("README.md", "config.json", "generation_config.json", "model.safetensors", "pull.json"),
+        "tokenizer.json",
+    ]
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == LARGE
+    assert made.bytes == made.fetched == sum(len(FILES[name]) for name in made.files)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_record_says_where_it_came_from(fetch, hub, tmp_path):
+    fetch()
+    record = json.loads((tmp_path / "model" / "pull.json").read_text())
+    assert record["source"] == f"{hub.url}/owner/tiny"
+    assert record["commit"] == COMMIT
+    assert record["files"]["model.safetensors"] == hashlib.sha256(LARGE).hexdigest()
+    assert record["licence"] == "llama2, https://example.org/terms"
+
+
+def test_all_is_asked_for_by_the_commit_that_the_branch_is_at_today(fetch, hub):
+    fetch()
+    first, *then = hub.paths("hub")
+    assert first == "/owner/tiny/resolve/main/config.json"
+    assert all(f"/{COMMIT}" in path for path in then) and len(then) == 5  # an empty file needs no asking
+
+
+def test_a_hub_that_names_no_commit_is_asked_by_the_branch(fetch, hub, tmp_path):
+    hub.commit = ""
+    fetch()
+    assert json.loads((tmp_path / "model" / "pull.json").read_text())["commit"] == "main"
+    assert "/owner/tiny/resolve/main/model.safetensors" in hub.paths("hub")
+
+
+def test_a_pull_that_goes_on_still_knows_its_commit(fetch, hub, tmp_path):
+    hub.faults[STORED] = cut(10)
+    with pytest.raises(BadInput):
+        fetch(tries=1)
+    hub.faults.clear()
+    assert fetch().commit == COMMIT
+
+
+def test_a_listing_of_several_pages_is_read_to_its_end(fetch, hub):
+    hub.page_size = 2
+    assert "model.safetensors" in fetch().files
+
+
+def test_shards_are_those_that_the_index_names(fetch, hub):
+    del hub.files["model.safetensors"]
+    shards = {f"model-0000{n}-of-00002.safetensors": LARGE[: 2000 * n] for n in (1, 2)}
+    index = {"weight_map": {f"tensor {n}": name for n, name in enumerate(shards)}}
+    hub.files |= {**shards, "consolidated.safetensors": LARGE}
+    hub.files["model.safetensors.index.json"] = json.dumps(index).encode()
+    assert set(fetch().files) & {*shards, "consolidated.safetensors"} == set(shards)
+
+
+def test_a_finished_pull_is_left_without_asking(fetch, hub):
+    made = fetch()
+    before = len(hub.asked)
+    assert fetch() == replace(made, fetched=0)
+    assert len(hub.asked) == before
+
+
+def test_a_folder_of_another_model_is_not_touched(fetch, tmp_path):
+    fetch()
+    with pytest.raises(BadInput, match=r"holds http://.*/owner/tiny at cccc"):
+        fetch("owner/other")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(BadInput, match="is there already"):
+        fetch(out=tmp_path / "mine")
+
+
+def test_one_gguf_file_of_a_model_comes_alone(fetch, hub, tmp_path):
+    hub.files = {"tiny.gguf": b"GGUF" + LARGE, "README.md": b""}
+    made = fetch(file="tiny.gguf", out=tmp_path / "tiny.gguf")
+    assert made.path.read_bytes() == b"GGUF" + LARGE
+    assert list(made.files.values()) == [hashlib.sha256(b"GGUF" + LARGE).hexdigest()]
+    page = f"{hub.url}/owner/tiny/blob/main/tiny.gguf"
+    assert fetch(page, out=tmp_path / "tiny.gguf").fetched == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.gguf"]
+
+
+def test_a_file_at_any_address_comes_too(fetch, hub, tmp_path):
+    hub.files["a.gguf"] = b"GGUF" + LARGE
+    made = fetch(f"http://127.0.0.1:{hub.store}/store/a.gguf?key=1", out=tmp_path / "a.gguf")
+    assert made.path.read_bytes() == b"GGUF" + LARGE
+    assert "key" not in made.source
+
+
+# Cut, slow, busy
+
+
+@pytest.mark.parametrize("after", [1, 70_000, len(LARGE) - 1])
+def test_a_cut_line_goes_on_where_it_was_cut(fetch, hub, tmp_path, after):
+    hub.faults[STORED] = once(cut(after))
+    made = fetch()
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == LARGE
+    assert [range for _, path, range, _ in hub.asked if path.startswith(STORED)] == [None, f"bytes={after}-"]
+    assert made.bytes == made.fetched
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from nextword.data.pull import PullSettings, pull
+pull(PullSettings(endpoint=sys.argv[1], allow_private=True), "owner/tiny", Path(sys.argv[2]), environment={})
+"""
+
+
+def test_a_killed_pull_continues(fetch, hub, tmp_path):
+    halfway = threading.Event()
+
+    def stall(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(LARGE)))
+        handler.end_headers()
+        handler.wfile.write(LARGE[:500_000])
+        handler.wfile.flush()
+        halfway.set()
+        time.sleep(30)
+        return True
+
+    hub.faults[STORED] = once(stall)
+    command = [sys.executable, "-c", PROGRAM, hub.url, str(tmp_path / "model")]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    assert halfway.wait(60)
+    part = tmp_path / ".model.pull"
+    for _ in range(500):
+        if any(path.stat().st_size == 500_000 for path in part.glob(".model.safetensors.*.part")):
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -9
+    assert not (tmp_path / "model").exists()
+    before = len(hub.asked)
+    made = fetch()
+    assert made.fetched == len(LARGE) - 500_000
+    assert [range for _, path, range, _ in hub.asked[before:] if path.startswith(STORED)] == ["bytes=500000-"]
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == LARGE
+
+
+def test_a_server_that_knows_no_ranges_is_asked_for_all_again(fetch, hub, tmp_path):
+    calls = []
+
+    def fault(handler):
+        calls.append(1)
+        if len(calls) == 1:
+            return cut(300_000)(handler)
+        handler.send(200, LARGE)
+        return True
+
+    hub.faults[STORED] = fault
+    fetch()
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == LARGE
+
+
+def test_a_part_that_went_bad_is_thrown_away_and_the_file_comes_anew(fetch, hub, tmp_path):
+    hub.faults[STORED] = cut(300_000)
+    with pytest.raises(BadInput, match="continues where it was cut"):
+        fetch(tries=1)
+    (part,) = (tmp_path / ".model.pull").glob(".model.safetensors.*.part")
+    data = bytearray(part.read_bytes())
+    data[1000] ^= 1
+    part.write_bytes(data)
+    hub.faults.clear()
+    fetch()
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == LARGE
+
+
+def test_a_file_that_changed_on_the_hub_is_not_put_to_an_older_part(fetch, hub, tmp_path):
+    hub.faults[STORED] = cut(300_000)
+    with pytest.raises(BadInput):
+        fetch(tries=1)
+    hub.faults.clear()
+    hub.files["model.safetensors"] = LARGE[::-1]
+    fetch()
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == LARGE[::-1]
+    assert [range for _, path, range, _ in hub.asked if path.startswith(STORED)] == [None, None]
+
+
+def test_a_file_that_went_bad_on_the_disk_is_found_when_the_pull_goes_on(fetch, hub, tmp_path):
+    hub.faults[STORED] = cut(10)
+    with pytest.raises(BadInput):
+        fetch(tries=1)
+    (tmp_path / ".model.pull" / "tokenizer.json").write_text("[]")
+    hub.faults.clear()
+    fetch()
+    assert (tmp_path / "model" / "tokenizer.json").read_bytes() == b"{}"
+
+
+def test_a_silent_server_is_given_up_and_what_came_is_kept(fetch, hub, tmp_path):
+    def silent(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(LARGE)))
+        handler.end_headers()
+        handler.wfile.write(LARGE[:100_000])
+        handler.wfile.flush()
+        time.sleep(3)
+        return True
+
+    hub.faults[STORED] = silent
+    with pytest.raises(BadInput, match=r"no (whole )?answer .*run the same command: it continues"):
+        fetch(timeout=0.3, tries=2)
+    (part,) = (tmp_path / ".model.pull").glob(".model.safetensors.*.part")
+    assert part.read_bytes() == LARGE[:100_000]
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(fetch, hub):
+    def drip(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(LARGE)))
+        handler.end_headers()
+        for _ in range(60):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.05)
+        return True
+
+    hub.faults[STORED] = drip
+    with pytest.raises(BadInput, match=r"no whole answer within 0.4 s"):
+        fetch(timeout=0.4, tries=1)
+
+
+def test_a_slow_server_is_waited_for_as_long_as_it_keeps_its_pace(fetch, hub, tmp_path):
+    def slow(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(LARGE)))
+        handler.end_headers()
+        for start in range(0, len(LARGE), 1 << 17):
+            handler.wfile.write(LARGE[start : start + (1 << 17)])
+            handler.wfile.flush()
+            time.sleep(0.15)
+        return True
+
+    hub.faults[STORED] = slow  # 1.2 s in all, each piece within 0.6 s
+    fetch(timeout=0.6, tries=1)
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == LARGE
+
+
+@pytest.mark.parametrize("number", [429, 500, 503])
+def test_a_busy_server_is_asked_again(fetch, hub, number):
+    hub.faults[STORED] = once(status(number, **{"Retry-After": "1"}))
+    hub.faults[f"/api/models/owner/tiny/tree/{COMMIT}"] = once(status(number))
+    fetch()
+    hub.faults[STORED] = status(number)
+
+
+def test_a_server_that_stays_busy_is_given_up(fetch, hub):
+    hub.faults[STORED] = status(503)
+    with pytest.raises(BadInput, match=r"model.safetensors: the server answers 503; run the same command"):
+        fetch()
+    assert len([path for path in hub.paths() if path.startswith(STORED)]) == 3
+
+
+def test_two_pulls_do_not_fill_one_folder(fetch, hub, tmp_path):
+    errors = []
+
+    def second(handler):
+        try:
+            fetch()
+        except BadInput as error:
+            errors.append(error.what)
+        return False
+
+    hub.faults[STORED] = second
+    fetch()
+    assert errors == ["another pull is filling this folder"]
+
+
+# Not what it should be
+
+
+def test_a_wrong_hash_is_refused_and_nothing_is_kept(fetch, hub, tmp_path):
+    hub.listed["model.safetensors"] = LARGE[:-1] + b"?"
+    with pytest.raises(Corrupt, match=r"model.safetensors: its SHA-256 is not the one it should have"):
+        fetch()
+    assert not (tmp_path / "model").exists()
+    assert not list((tmp_path / ".model.pull").glob("*model.safetensors*"))
+
+
+def test_a_small_file_is_checked_by_the_hash_that_git_gives_it(fetch, hub):
+    hub.listed["config.json"] = FILES["config.json"].replace(b"l", b"x")
+    with pytest.raises(Corrupt, match=r"config.json: its hash is not the one"):
+        fetch()
+
+
+@pytest.mark.parametrize("body", [LARGE[:-5], LARGE + b"more"])
+def test_a_file_shorter_or_longer_than_listed_is_refused(fetch, hub, body):
+    hub.listed["model.safetensors"] = body
+    with pytest.raises(Corrupt, match=r"the server has 1,048,576 bytes of it, the hub lists"):
+        fetch()
+
+
+def test_a_model_with_pickled_weights_only_is_refused(fetch, hub):
+    del hub.files["model.safetensors"]
+    with pytest.raises(BadInput, match=r"weights are pickled \(.bin\), which can run code"):
+        fetch()
+    assert hub.paths() == []
+
+
+def test_a_model_of_gguf_files_says_which_there_are(fetch, hub):
+    hub.files = {"a.gguf": b"GGUF", "b.gguf": b"GGUF"}
+    with pytest.raises(BadInput, match=r"choose with --file: a.gguf, b.gguf"):
+        fetch()
+    with pytest.raises(BadInput, match=r"has no file 'c.gguf'; it has a.gguf, b.gguf"):
+        fetch(file="c.gguf")
+
+
+def test_a_model_that_cannot_be_opened_is_refused_before_its_weights_come(fetch, hub):
+    def check(config):
+        raise BadInput(f"{config.name} is of another kind")
+
+    with pytest.raises(BadInput, match=r"config.json is of another kind"):
+        fetch(check=check)
+    assert hub.paths() == []
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
+def test_a_model_that_is_not_whole_is_refused(fetch, hub, missing):
+    del hub.files[missing], hub.files["pytorch_model.bin"]
+    with pytest.raises(BadInput, match=r"has no config.json|has no weights in safetensors"):
+        fetch()
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [b"<html>", b"{}", b"[1]", b"[{}]", b'[{"type":"file","path":"a","oid":"x","size":1}]', b"[" * 5000],
+)
+def test_a_listing_that_is_none_is_refused(fetch, hub, listing):
+    hub.faults[f"/api/models/owner/tiny/tree/{COMMIT}"] = lambda handler: handler.send(200, listing) or True
+    with pytest.raises(BadInput, match=r"listing is not one of a hub|no weights"):
+        fetch()
+
+
+@pytest.mark.parametrize("index", [b"[]", b"{", b'{"weight_map": {"a": "b.safetensors"}}', b"[" * 5000])
+def test_an_index_that_names_what_is_not_there_is_refused(fetch, hub, index):
+    hub.files["model.safetensors.index.json"] = index
+    with pytest.raises(BadInput, match="does not fit its files"):
+        fetch()
+
+
+@pytest.mark.parametrize("name", ["../../evil.safetensors", "pytorch_model.bin", "config.json"])
+def test_an_index_is_not_followed_to_other_folders_nor_to_pickles(fetch, hub, tmp_path, name):
+    hub.files |= {"../../evil.safetensors": LARGE}
+    hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": {"a": name}}).encode()
+    with pytest.raises(BadInput, match="does not fit its files"):
+        fetch()
+
+
+def test_names_that_lead_elsewhere_are_never_written(fetch, hub, tmp_path):
+    hub.listed = {"../../evil.json": b"x", "/etc/evil": b"x", "sub/config.json": b"x"}
+    fetch()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_page_saved_as_a_model_is_refused(fetch, hub, tmp_path):
+    hub.files["a.gguf"] = b"<html>please log in</html>"
+    with pytest.raises(Corrupt, match="what came is not such a file"):
+        fetch(f"http://127.0.0.1:{hub.store}/store/a.gguf", out=tmp_path / "a.gguf")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_hash_that_a_person_gives_is_held_to(fetch, hub, tmp_path):
+    hub.files["a.gguf"] = b"GGUF" + LARGE
+    address, out = f"http://127.0.0.1:{hub.store}/store/a.gguf", tmp_path / "a.gguf"
+    with pytest.raises(Corrupt, match="SHA-256"):
+        fetch(address, out=out, sha256="0" * 64)
+    fetch(address, out=out, sha256=hashlib.sha256(b"GGUF" + LARGE).hexdigest().upper())
+    assert out.exists()
+
+
+def test_a_disk_that_is_too_small_is_said_before_the_weights_come(fetch, hub, monkeypatch):
+    usage = type("Usage", (), {"free": pulling.SPARE + 1000})
+    monkeypatch.setattr(pulling.shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(Failure, match=r"0.00 GB are to come, 0.07 GB are free"):
+        fetch()
+    assert hub.paths() == []
+
+
+# Who may have it
+
+
+def test_a_model_that_needs_a_token_says_so_and_comes_with_one(fetch, hub):
+    hub.token = TOKEN
+    with pytest.raises(
+        BadInput, match=r"is not for everyone, or not there; accept its terms .* set HF_TOKEN"
+    ):
+        fetch()
+    fetch(token=TOKEN)
+
+
+def test_the_token_goes_to_the_hub_alone_and_is_shown_nowhere(fetch, hub, tmp_path, capfd):
+    hub.token = TOKEN
+    hub.faults[STORED] = once(status(503))
+    fetch(token=TOKEN)
+    told = {
+        server: {token for name, _, _, token in hub.asked if name == server} for server in ("hub", "store")
+    }
+    assert told == {"hub": {f"Bearer {TOKEN}"}, "store": {None}}
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert TOKEN.encode() not in written
+    assert TOKEN not in "".join(capfd.readouterr())
+
+
+def test_a_token_with_a_line_break_is_refused_without_being_shown(fetch):
+    with pytest.raises(BadInput, match="HF_TOKEN") as caught:
+        fetch(token=f"{TOKEN}\nx")
+    assert TOKEN not in str(caught.value)
+
+
+def test_a_model_that_is_not_there_is_said_to_be(fetch):
+    with pytest.raises(BadInput, match=r"owner/none: no such model, file or revision \(main\)"):
+        fetch("owner/none")
+
+
+def test_an_address_inside_is_refused_unless_it_is_allowed(fetch, hub):
+    with pytest.raises(BadInput, match=r"127.0.0.1 is a private address; pass --allow-private"):
+        fetch(allow_private=False)
+    assert hub.asked == []
+
+
+def test_a_redirect_goes_through_the_gate_as_well(fetch, hub, monkeypatch):
+    from nextword.common import outbound
+
+    hub.faults["/owner/tiny/resolve/main/config.json"] = status(302, Location="http://metadata.test/secret")
+    resolve = outbound.socket.getaddrinfo
+    seen = []
+
+    def look_up(host, *rest, **options):
+        seen.append(host)
+        if host == "metadata.test":
+            raise OSError("no such name")
+        return resolve(host, *rest, **options)
+
+    gate = outbound.Gate(True, resolve=look_up)
+    monkeypatch.setattr(pulling, "Gate", lambda allow: gate)
+    with pytest.raises(BadInput, match="does not resolve"):
+        fetch(tries=1)
+    assert "metadata.test" in seen
+
+
+def test_a_redirect_to_a_file_of_this_machine_or_without_end_is_refused(fetch, hub):
+    readme = f"/owner/tiny/resolve/{COMMIT}/README.md"  # by the commit of the first file
+    hub.faults[readme] = status(302, Location="file:///etc/passwd")
+    with pytest.raises(BadInput, match="redirected to an unsafe address"):
+        fetch()
+    hub.faults[readme] = status(302, Location="README.md")
+    with pytest.raises(BadInput, match="redirected more than 5 times"):
+        fetch()
+
+
+# What a person types
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "revision", "file"),
+    [
+        ("owner/tiny", "owner/tiny", "main", ""),
+        ("gpt2", "gpt2", "main", ""),
+        ("https://huggingface.co/owner/tiny", "owner/tiny", "main", ""),
+        ("https://huggingface.co/owner/tiny/tree/v1.0", "owner/tiny", "v1.0", ""),
+        ("https://huggingface.co/o/t/blob/main/sub/a.gguf?x=1", "o/t", "main", "sub/a.gguf"),
+        (
+            "https://huggingface.co/o/t/resolve/refs%2Fpr%2F1/a.safetensors",
+            "o/t",
+            "refs/pr/1",
+            "a.safetensors",
+        ),
+        ("https://example.org/a/b.gguf", "", "", "b.gguf"),
+    ],
+)
+def test_what_a_person_types_is_understood(text, model, revision, file):
+    source = read_source(text)
+    assert (source.model, source.revision, source.file) == (model, revision, file)
+
+
+def test_a_revision_with_slashes_is_one_part_of_the_address():
+    source = read_source("o/t", revision="refs/pr/1")
+    assert source.address("config.json") == "https://huggingface.co/o/t/resolve/refs%2Fpr%2F1/config.json"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "a b", "../x", "owner/../x", "a/b/c", "ftp://x/y.gguf", "http://", "-x/y", "owner/na\nme"),
+        *("https://user:secret@example.org/a.gguf", "https://example.org/", "https://example.org/a.bin"),
+        *("https://huggingface.co/", "https://huggingface.co/a/b/blob/main/x.bin", "https://x.org/.gguf"),
+        "https://huggingface.co/a/b/resolve/main/../../c.gguf",
+    ],
+)
+def test_what_cannot_be_meant_is_refused(text):
+    with pytest.raises(BadInput) as caught:
+        read_source(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_pickled_file_is_refused_for_what_it_can_do():
+    for text in ("https://example.org/a.bin", "https://huggingface.co/o/t/blob/main/pytorch_model.pt"):
+        with pytest.raises(BadInput, match=r"pickled, which can run code .* look for the same in .gguf or"):
+            read_source(text)
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=40) | st.text(max_size=30).map(lambda tail: "https://huggingface.co/" + tail))
+def test_any_text_is_a_source_or_ends_in_one_line(text):
+    try:
+        source = read_source(text)
+    except (NextwordError, ValueError) as error:
+        assert isinstance(error, NextwordError), text
+    else:
+        assert "/" not in source.name and source.name not in ("", ".", "..")
+
+
+@pytest.mark.parametrize(
+    ("card", "expected"),
+    [
+        (CARD, "llama2, https://example.org/terms"),
+        ('---\nlicense: "mit"\n---\n', "mit"),
+        ("---\ntags: [a]\n---\nlicense: mit\n", ""),
+        ("# no head\nlicense: mit", ""),
+        ("", ""),
+        ("---\nlicense: other\nlicense_name: own\n---", "other, own"),
+    ],
+)
+def test_the_licence_is_what_the_head_of_the_card_names(card, expected):
+    assert licence(card) == expected
+
+
+@given(st.text(max_size=200).map(lambda text: "---\n" + text))
+def test_any_card_has_a_licence_or_none(card):
+    assert isinstance(licence(card), str)
+
+
+def test_the_hub_is_the_one_that_the_environment_names(hub, tmp_path):
+    environment = {"HF_ENDPOINT": hub.url + "/"}
+    made = pull(PullSettings(allow_private=True), "owner/tiny", tmp_path / "model", environment=environment)
+    assert made.source == f"{hub.url}/owner/tiny"
