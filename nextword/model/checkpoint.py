@@ -134,6 +134,11 @@ def stored_tensors(folder: Path, config: ModelConfig, verify: bool = True) -> It
     return _tensors(_weight_files(folder), config, verify)
 
 
+def has_checksums(folder: Path) -> bool:
+    """Whether every weight file of a folder carries a checksum, as those that we wrote do."""
+    return all(CHECKSUM in (_open(path).metadata() or {}) for path in _weight_files(folder))
+
+
 def _generation_config(config: ModelConfig, ends: tuple[int, ...]) -> dict[str, Any]:
     ids = {"bos_token_id": config.bos_token_id, "eos_token_id": list(ends) or config.eos_token_id}
     return {name: id for name, id in ids.items() if id is not None}
@@ -207,11 +212,8 @@ def _stored_shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for path in files:
         with _open(path) as file:
-            for name in file.keys():  # noqa: SIM118 (not a dict)
-                if not name.endswith(
-                    "rotary_emb.inv_freq"
-                ):  # old folders carry what config.json already says
-                    shapes[name] = tuple(file.get_slice(name).get_shape())
+            for name in _names(file):
+                shapes[name] = tuple(file.get_slice(name).get_shape())
     return shapes
 
 

@@ -168,6 +168,8 @@ def _data(facts: Facts) -> list[str]:
 def _cleaning(clean: Mapping[str, Any]) -> list[str]:
     """What came in, what each step dropped, what stayed."""
     rows = [("pages fetched", f"{clean.get('pages', 0):,}", _size(clean.get("page_bytes", 0)))]
+    if own := clean.get("own_documents", 0):
+        rows.append(("nextword's own, added", f"{own:,}", _size(clean.get("own_bytes", 0))))
     for step in clean.get("dropped", ()):
         rows.append((f"dropped: {step['step']}", f"{step['documents']:,}", _size(step["bytes"])))
     rows.append(("repeated lines taken out", "", _size(clean.get("repeated_bytes", 0))))

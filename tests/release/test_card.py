@@ -39,6 +39,7 @@ def run(folder, tmp_path_factory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "docs"
     write_documents(run / "clean" / "train.jsonl.zst", PAGES)
     cleaned = {"pages": 9, "page_bytes": 90_000, "train_documents": 4, "train_bytes": 4310}
+    cleaned |= {"own_documents": 2, "own_bytes": 700}
     dropped = [{"step": "near", "documents": 2, "bytes": 1500, "reasons": {}}]
     write_json(run / "clean" / "clean.json", cleaned | {"dropped": dropped})
     split = {"tokens": 1234, "documents": 4, "bytes": 4310, "shards": []}
@@ -114,7 +115,7 @@ def test_a_journal_of_another_shape_gives_no_baselines(folder, tmp_path):
 
 
 def test_it_tells_what_cleaning_dropped(card):
-    assert "| dropped: near | 2 | 1.5 kB |" in card
+    assert "| dropped: near | 2 | 1.5 kB |" in card and "| nextword's own, added | 2 | 700 bytes |" in card
 
 
 def test_it_says_how_to_run_the_file_and_what_to_know(card):
