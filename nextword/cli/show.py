@@ -12,7 +12,7 @@ from nextword.recipes.contents import contents
 
 def run(
     path: Annotated[Path, typer.Argument(help="a .gguf file, a .tokens shard, a checkpoint or run folder")],
-    verify: Annotated[bool, typer.Option(help="read all of it and compare the checksum it carries, if any")] = False,
+    verify: Annotated[bool, typer.Option(help="read it whole and compare its checksum")] = False,
 ) -> None:
     """Print what the file says of itself."""
     for line in contents(path, verify):
