@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nextword import engine
+from nextword.cli.flagging import LABELS, PROJECT, Labels, Project
 from nextword.common.errors import BadInput
+from nextword.common.records import Conversation, Message
 from nextword.common.terminal import printable
-from nextword.tools.answering import Answerer
+from nextword.tools.answering import Answer, Answerer, asked, shown
 from nextword.tools.search import Index
 
 
@@ -21,6 +24,9 @@ def run(
         Path | None, typer.Option(help="the search index", show_default="MODEL/search.db")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    flag: Annotated[str, typer.Option(help="why this answer is wrong: people will correct it")] = "",
+    labels: Labels = LABELS,
+    project: Project = PROJECT,
 ) -> None:
     """Search, read, quote."""
     if not question.strip():
@@ -30,3 +36,14 @@ def run(
     print(printable(answer.text))
     if answer.hit:
         print(f"  from {printable(answer.hit.title)}, {printable(answer.url)}")
+    if flag:
+        from nextword.recipes.round_flags import FlagBox  # the database, only where something is flagged
+
+        with FlagBox.open(labels, project, lambda: datetime.now(UTC)) as box:
+            print(f"flagged: task {box.flag(_said(question, answer), flag, 'ask', str(model))}")
+
+
+def _said(question: str, answer: Answer) -> Conversation:
+    """The question, the passage that was read, where one was quoted, and the answer."""
+    before = asked(question, shown(answer.hit)).messages if answer.hit else [Message("user", question)]
+    return Conversation([*before, Message("assistant", answer.text)], meta={"url": answer.url})

@@ -1,14 +1,20 @@
-"""Talk with a finetuned model in the terminal, or ask it one question."""
+"""Talk with a finetuned model in the terminal, or ask it one question.
+
+In a conversation, `/flag WHY` says that the last answer was wrong: it becomes a task for people to correct.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from nextword import engine
+from nextword.cli.flagging import LABELS, PROJECT, Labels, Project
+from nextword.common.errors import NextwordError
 from nextword.common.language_model import Failed, LanguageModel, Request, Sampling, Token
 from nextword.common.records import Conversation, Message
 from nextword.common.terminal import printable
@@ -25,14 +31,35 @@ def run(
     top_p: Annotated[float, typer.Option(help="keep the smallest set that reaches p")] = 0.95,
     seed: Annotated[int, typer.Option(help="the same seed gives the same text")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    labels: Labels = LABELS,
+    project: Project = PROJECT,
 ) -> None:
     """Answer one question, or hold a conversation until an empty line or Ctrl-D."""
     sampling = Sampling(temperature, top_p=top_p, max_new_tokens=max_new_tokens)
     opened = engine.open(model, device=device, assistant=True)
     messages = [Message("system", system)] if system else []
     for asked in [question] if question is not None else _questions():
+        if question is None and (asked == FLAG or asked.startswith(f"{FLAG} ")):
+            _flag(messages, asked.removeprefix(FLAG).strip(), model, labels, project)
+            continue
         messages.append(Message("user", asked))
         messages.append(Message("assistant", _answer(opened, messages, sampling, seed)))
+
+
+FLAG = "/flag"
+
+
+def _flag(messages: list[Message], why: str, model: str, labels: str, project: str) -> None:
+    """Flag the last answer. What goes wrong is said, and the conversation goes on."""
+    from nextword.recipes.round_flags import FlagBox  # the database, only where something is flagged
+
+    try:
+        with FlagBox.open(labels, project, lambda: datetime.now(UTC)) as box:
+            task = box.flag(Conversation(list(messages)), why or "wrong", "chat", model)
+    except NextwordError as error:
+        print(printable(f"not flagged: {error}"))
+    else:
+        print(f"flagged: task {task}")
 
 
 def _questions() -> Iterator[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from nextword.cli.flagging import LABELS, PROJECT, Labels, Project
 from nextword.cli.options import verb
 from nextword.common.progress import Progress
 from nextword.data.questions import read_questions
@@ -18,6 +20,9 @@ from nextword.evaluate.examination import EvaluateSettings, examine
 from nextword.evaluate.papers import papers_of
 from nextword.evaluate.stages import stages_of
 from nextword.recipes.pages_at_hand import with_pages
+
+if TYPE_CHECKING:
+    from nextword.recipes.round_flags import FlagBox
 
 TASKS = "gsm8k, mmlu, bbh, piqa, klue_nli, klue_sts, kornli, korquad, xstest; joined by commas"
 
@@ -33,21 +38,37 @@ def run(
     tokens: Annotated[Path | None, typer.Option(help="token shards (RUN/tokens), for bits per byte")] = None,
     report: Annotated[Path, typer.Option(help="the page; JSON goes beside it")] = Path("card.html"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    flag_wrong: Annotated[
+        bool, typer.Option("--flag-wrong", help="flag the last model's wrong answers, for people to correct")
+    ] = False,
+    flag_most: Annotated[int, typer.Option(help="answers flagged at most")] = 20,
+    labels: Labels = LABELS,
+    project: Project = PROJECT,
 ) -> None:
     """Open, ask, mark, write."""
     stages = stages_of(models, device)
+    last_model = stages[-1].name
+    flags = _flags(labels, project) if flag_wrong else nullcontext()  # before work that may take hours
     if pages and (last := stages[-1].model):
         stages.append(with_pages(last, pages))
     asked = list(read_questions(questions)) if questions else []
     names = [name.strip() for name in tasks.split(",") if name.strip()]
     papers = papers_of(asked, names, data, settings.most, settings.shots)
     title, made = Path(models[0].rpartition("=")[2]).name, f"{datetime.now(UTC):%Y-%m-%d}"
-    with Progress("evaluate", unit="answers") as progress:
+    with flags as box, Progress("evaluate", unit="answers") as progress:
         card = examine(
             stages, papers, settings, title=title, made=made, tokens=tokens, device=device,
             progress=progress,
         )  # fmt: skip
-    write_card(report, card)
+        write_card(report, card)
+        if box:
+            progress.say(f"{box.flag_wrong(card, last_model, flag_most):,} wrong answers flagged")
     Console().print(card_table(card))
     unasked = sum(one.count for one in card.unasked)
     print(f"{report}: {len(card.answers):,} answers, of which {unasked:,} questions could not be asked")
+
+
+def _flags(labels: str, project: str) -> FlagBox:
+    from nextword.recipes.round_flags import FlagBox  # the database, only where something is flagged
+
+    return FlagBox.open(labels, project, lambda: datetime.now(UTC))
