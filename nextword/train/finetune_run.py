@@ -70,11 +70,22 @@ class FinetuneRun:
 
     def train(self, progress: Progress, on_look: Callable[[Answered], None], began: float) -> FinetuneResult:
         """Plan, resume if there is something to resume, train, and take a last look."""
-        settings = self.settings
         if told := self.examples.told():
             progress.say(f"finetune: {told}")
         if told := self.trainee.told():
             progress.say(f"finetune: {told}")
+        before = self.held_out_loss(self.model) if self.held_out else None
+        loop = self.loop(progress, on_look, began)
+        start = self.checkpoints.newest()
+        if start is not None:
+            loop.resume(start)
+            progress.say(f"continuing after step {loop.step:,}")
+        loop.run(progress)
+        return self._result(loop, before)
+
+    def loop(self, progress: Progress, on_look: Callable[[Answered], None], began: float) -> Loop:
+        """The loop before its first step: what learns, how, and how long."""
+        settings = self.settings
         module = NextTokenLoss(self.model, only_scored=True)
         precision = cast(Precision, settings.precision)
         wrapped = spread(module, self.model, self.processes, settings.precision == "bf16")
@@ -87,15 +98,28 @@ class FinetuneRun:
             accumulation=-(-rows // (settings.rows_at_once or rows)),
             clip=settings.clip,
         )
-        before = self.held_out_loss(self.model) if self.held_out else None
         horizon = self._horizon(trainer, optimiser)
-        loop = self._loop(horizon, trainer, optimiser, progress, on_look, began)
-        start = self.checkpoints.newest()
-        if start is not None:
-            loop.resume(start)
-            progress.say(f"continuing after step {loop.step:,}")
-        loop.run(progress)
-        return self._result(loop, before)
+        tokens = settings.batch * self.context
+        flops = self.model.config.flops_per_token(self.context) * tokens
+        flops *= 2 / 3 if settings.lora else 1  # frozen weights take no gradient of their own
+        peak = peak_flops(self.processes.device, settings.precision == "bf16")
+        return Loop(
+            self.trainee.part,
+            trainer,
+            optimiser,
+            self.batches(),
+            horizon.schedule,
+            cost=Cost(tokens, flops, peak),
+            metrics=self.metrics,
+            checkpoints=self.checkpoints,
+            processes=self.processes,
+            began=began,
+            due=frozenset(horizon.planned * quarter // 4 for quarter in (1, 2, 3)),
+            write_model=self._write_model,
+            look=lambda step, steps: self._look(step, steps, progress, on_look),
+            budget=horizon.seconds,
+            settled=lambda schedule: horizon.settled(schedule).write(self.out / "plan.json"),
+        )
 
     def batches(self) -> Batches:
         """This process's batches from the first one on."""
@@ -192,37 +216,6 @@ class FinetuneRun:
             times.append(time.perf_counter() - begin)
         tokens = self.settings.batch * self.context
         return self.processes.agree(tokens / statistics.median(times[1:]))
-
-    def _loop(
-        self,
-        horizon: Horizon,
-        trainer: TrainingStep,
-        optimiser: Optimiser,
-        progress: Progress,
-        on_look: Callable[[Answered], None],
-        began: float,
-    ) -> Loop:
-        tokens = self.settings.batch * self.context
-        flops = self.model.config.flops_per_token(self.context) * tokens
-        flops *= 2 / 3 if self.settings.lora else 1  # frozen weights take no gradient of their own
-        peak = peak_flops(self.processes.device, self.settings.precision == "bf16")
-        return Loop(
-            self.trainee.part,
-            trainer,
-            optimiser,
-            self.batches(),
-            horizon.schedule,
-            cost=Cost(tokens, flops, peak),
-            metrics=self.metrics,
-            checkpoints=self.checkpoints,
-            processes=self.processes,
-            began=began,
-            due=frozenset(horizon.planned * quarter // 4 for quarter in (1, 2, 3)),
-            write_model=self._write_model,
-            look=lambda step, steps: self._look(step, steps, progress, on_look),
-            budget=horizon.seconds,
-            settled=lambda schedule: horizon.settled(schedule).write(self.out / "plan.json"),
-        )
 
     # Along the way
 
