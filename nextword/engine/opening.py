@@ -14,17 +14,12 @@ from typing import TYPE_CHECKING
 
 from nextword.common.errors import BadInput
 from nextword.common.language_model import LanguageModel
+from nextword.common.run_layout import ASSISTANTS, INSIDE_A_RUN
 from nextword.tokenizer.special import END
 
 if TYPE_CHECKING:
     from nextword.model.llama import Llama
     from nextword.tokenizer.tokenizer import Tokenizer
-
-INSIDE_A_RUN = ("model", "base/model")
-"""Where a run folder keeps its model."""
-
-ASSISTANTS = ("aligned/model", "finetuned/model")
-"""Where a run folder keeps a model that converses, the latest stage first."""
 
 
 def open_model(

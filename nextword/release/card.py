@@ -13,9 +13,10 @@ from typing import Any
 
 from nextword import __version__
 from nextword.common.errors import NextwordError
-from nextword.common.files import read_json, write_text
+from nextword.common.files import write_text
 from nextword.common.records import read_records
 from nextword.release.gguf_file import Inspection, inspect
+from nextword.release.lessons import Lesson, read_lessons, table
 from nextword.release.sources import UNKNOWN, Source, read_sources
 from nextword.runner.build import FLAGS, LIBRARIES
 
@@ -41,6 +42,12 @@ class Facts:
     plan: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     baselines: Mapping[str, Any] = field(default_factory=dict)
+    lessons: Sequence[Lesson] = ()
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it was only ever taught to continue a text."""
+        return not self.lessons
 
     @property
     def name(self) -> str:
@@ -63,13 +70,14 @@ def write_card(
         inspection=inspect(gguf),
         notes=notes,
         sources=read_sources(folder / "clean"),
-        clean=_table(folder / "clean" / "clean.json"),
-        tokens=_table(folder / "tokens" / "tokens.json"),
-        tokenizer=_table(folder / "tokenizer" / "tokenizer.report.json"),
-        training=_table(folder / "base" / "run.json"),
-        plan=_table(folder / "base" / "plan.json"),
+        clean=table(folder / "clean" / "clean.json"),
+        tokens=table(folder / "tokens" / "tokens.json"),
+        tokenizer=table(folder / "tokenizer" / "tokenizer.report.json"),
+        training=table(folder / "base" / "run.json"),
+        plan=table(folder / "base" / "plan.json"),
         evaluation=_last_evaluation(folder / "base" / "metrics.jsonl"),
-        baselines=_baselines(_table(folder / "make.json")),
+        baselines=_baselines(table(folder / "make.json")),
+        lessons=read_lessons(checkpoint, run),
     )
     write_text(path, card(facts))
     return path
@@ -84,6 +92,7 @@ def card(facts: Facts) -> str:
         _files(facts),
         _data(facts),
         _training(facts),
+        _lessons(facts),
         _quality(facts),
         _use(facts),
     )
@@ -93,25 +102,37 @@ def card(facts: Facts) -> str:
 def _front_matter(facts: Facts) -> list[str]:
     licences = {source.licence for source in facts.sources}
     licence = licences.pop().lower() if len(licences) == 1 and UNKNOWN not in licences else "other"
-    tags = [facts.inspection.keys["general.architecture"], "gguf", "nextword", "base-model"]
+    tags = [facts.inspection.keys["general.architecture"], "gguf", "nextword"]
+    tags += ["base-model"] if facts.is_base else ["conversational"]
     lines = ["---", "library_name: gguf", "pipeline_tag: text-generation", "language:", "- en", "- ko"]
     return [*lines, f"license: {licence}", "tags:", *(f"- {tag}" for tag in tags), "---"]
 
 
 def _summary(facts: Facts) -> str:
     count, layers = facts.inspection.parameters, facts.key("block_count")
+    shape = (
+        f"{count:,} parameters ({layers} layers, hidden size {facts.key('embedding_length')}, context "
+        f"{facts.key('context_length'):,} tokens)"
+    )
+    if facts.is_base:
+        return (
+            f"A base language model of {shape} that predicts the next word of texts like those it was "
+            "trained on. It continues a text; it was not taught to answer."
+        )
     return (
-        f"A base language model of {count:,} parameters ({layers} layers, hidden size "
-        f"{facts.key('embedding_length')}, context {facts.key('context_length'):,} tokens) that predicts the "
-        f"next word of texts like those it was trained on. It continues a text; it was not taught to answer."
+        f"An assistant of {shape}: a base language model that was then taught to answer. Its chat "
+        "template is in the file. Small models make mistakes: ask with the pages at hand."
     )
 
 
 def _korean(facts: Facts) -> list[str]:
     bits = facts.evaluation.get("bits_per_byte")
+    count = f"매개변수 {facts.inspection.parameters:,}개짜리"
     text = (
-        f"매개변수 {facts.inspection.parameters:,}개짜리 기본(base) 언어 모델입니다. "
+        f"{count} 기본(base) 언어 모델입니다. "
         "주어진 글 다음에 올 낱말을 맞히도록 학습했고, 묻는 말에 답하도록 다듬지는 않았습니다."
+        if facts.is_base
+        else f"{count} 어시스턴트입니다. 글을 잇도록 학습한 기본 모델에 묻는 말에 답하는 법을 가르쳤습니다."
     )
     if facts.sources:
         documents = sum(source.documents for source in facts.sources)
@@ -201,12 +222,21 @@ def _training(facts: Facts) -> list[str]:
     return [*lines, *_rows(("what", "value"), rows)]
 
 
+def _lessons(facts: Facts) -> list[str]:
+    """How the base model was taught to answer; nothing for a base model."""
+    if facts.is_base:
+        return []
+    rows = [(lesson.name, lesson.data, lesson.told) for lesson in facts.lessons]
+    return ["## Taught to answer", "", *_rows(("stage", "from", "result"), rows)]
+
+
 def _quality(facts: Facts) -> list[str]:
     measured = {"this model": facts.evaluation.get("bits_per_byte"), **facts.baselines}
     rows = [(name, f"{bits:.3f}") for name, bits in measured.items() if isinstance(bits, (int, float))]
     if not rows:
         return ["## Quality", "", "Not measured."]
-    lead = "Bits per byte on held-out documents (lower is better), of the weights before quantisation:"
+    of = "the weights before quantisation" if facts.is_base else "the base model it began as"
+    lead = f"Bits per byte on held-out documents (lower is better), of {of}:"
     return ["## Quality", "", lead, "", *_rows(("model", "bits per byte"), rows)]
 
 
@@ -240,11 +270,6 @@ def _baselines(journal: Mapping[str, Any]) -> Mapping[str, Any]:
     for name in ("stages", "baselines", "result"):
         found = found.get(name) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else {}
-
-
-def _table(path: Path) -> Mapping[str, Any]:
-    value = read_json(path) if path.exists() else {}
-    return value if isinstance(value, dict) else {}
 
 
 def _plain(value: Any) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from nextword.common.errors import BadInput, Failure, Missing
 from nextword.common.files import write_text
 from nextword.common.progress import Progress
+from nextword.common.run_layout import ASSISTANTS, INSIDE_A_RUN
 from nextword.common.settings import option
 from nextword.release.card import BUILD, write_card
 from nextword.release.gguf_file import inspect
@@ -73,8 +74,11 @@ def release(
 
 
 def find_checkpoint(path: Path) -> tuple[Path, Path | None]:
-    """(the checkpoint folder, its run folder or None) of either one; BadInput when it is neither."""
-    for model in (path, path / "model", path / "base" / "model"):
+    """(the checkpoint folder, its run folder or None) of either one; BadInput when it is neither.
+
+    Of a run folder it is the assistant, where the run has one, and else the base model.
+    """
+    for model in (path, *(path / inside for inside in (*ASSISTANTS, *INSIDE_A_RUN))):
         if (model / "config.json").exists():
             parents = [model, *model.absolute().parents][:5]
             return model, next((folder for folder in parents if (folder / "base").is_dir()), None)
