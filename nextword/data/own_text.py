@@ -17,6 +17,12 @@ from nextword.common.records import Document, read_records
 
 ADDRESS = "nextword:///"
 """Where our own documents say they come from."""
+OWN = Path(__file__).parent / "own"
+
+
+def own_conversations() -> tuple[Path, ...]:
+    """The record files of the hand-written conversations, one a language."""
+    return tuple(OWN / f"conversations.{lang}.jsonl" for lang in ("en", "ko"))
 
 
 def own_documents() -> Iterator[Document]:
@@ -36,7 +42,7 @@ def _page(root: Path, path: Path) -> Document:
 
 def _conversations(lang: str) -> Document:
     """All conversations of a language as one page, a turn a paragraph."""
-    path = Path(__file__).parent / "own" / f"conversations.{lang}.jsonl"
+    path = OWN / f"conversations.{lang}.jsonl"
     turns = [message["content"] for record in read_records(path) for message in record["messages"]]
     return Document.of("\n\n".join(turns), f"{ADDRESS}own/{path.name}", lang=lang, source="nextword")
 

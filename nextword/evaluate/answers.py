@@ -66,7 +66,14 @@ def claimed(answer: str) -> str:
 def token_f1(answer: str, gold: Sequence[str]) -> float:
     """How far the claim's words are those of the nearest accepted answer, 0 to 1."""
     said = claimed(answer)
-    return max((_f1(tokens(said), tokens(each)) for each in gold), default=0.0)
+    return max((words_f1(said, each) for each in gold), default=0.0)
+
+
+def words_f1(said: str, wanted: str) -> float:
+    """The words that two texts share, quotations and all: the harmonic mean of precision and recall."""
+    ours, theirs = tokens(said), tokens(wanted)
+    shared = sum((Counter(ours) & Counter(theirs)).values())
+    return 2 * shared / (len(ours) + len(theirs)) if shared else 0.0
 
 
 def tokens(text: str) -> list[str]:
@@ -78,11 +85,6 @@ def tokens(text: str) -> list[str]:
     lower = unicodedata.normalize("NFC", text).lower()
     found = [word for word in TOKEN.findall(lower) if word not in ARTICLES]
     return found or lower.split()
-
-
-def _f1(said: list[str], gold: list[str]) -> float:
-    shared = sum((Counter(said) & Counter(gold)).values())
-    return 2 * shared / (len(said) + len(gold)) if shared else 0.0
 
 
 def _description(question: Question, answer: str) -> bool:

@@ -77,11 +77,13 @@ def answers(
     conversations: Sequence[Conversation],
     sampling: Sampling = GREEDY,
     progress: Progress | None = None,
+    seeds: Sequence[int] = (),
 ) -> list[Reply]:
-    """The model's reply to each conversation, in their order."""
+    """The model's reply to each conversation, in their order; seeds are theirs, 0 where none are given."""
     found: list[Reply] = []
-    for start in range(0, len(conversations), AT_ONCE):
-        requests = [Request(one, sampling) for one in conversations[start : start + AT_ONCE]]
+    seeded = list(zip(conversations, seeds or [0] * len(conversations), strict=True))
+    for start in range(0, len(seeded), AT_ONCE):
+        requests = [Request(one, sampling, seed=seed) for one, seed in seeded[start : start + AT_ONCE]]
         pieces: dict[str, list[str]] = defaultdict(list)
         ends: dict[str, Done | Failed] = {}
         for event in model.generate(requests):

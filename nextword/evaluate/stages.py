@@ -31,7 +31,9 @@ from nextword.evaluate.few_shot import SHOTS, FewShot
 from nextword.evaluate.task import Exemplified, Questions, Task
 
 BASE = "base"
-INSIDE_A_RUN = {BASE: "base/model", "finetuned": "finetuned/model", "aligned": "aligned/model"}
+INSIDE_A_RUN = {
+    BASE: "base/model", "finetuned": "finetuned/model", "aligned": "aligned/model", "current": "current/model"
+}  # fmt: skip
 """Where a run folder keeps the model of each stage, in their order."""
 
 Lookup = Callable[[str], Reply]
@@ -81,6 +83,15 @@ def sit(
 def for_lookup(task: Task | Choices) -> TypeGuard[Questions]:
     """Whether a task can be put to someone who looks answers up."""
     return isinstance(task, Questions) and not task.pages
+
+
+def sitter(stage: Stage, task: Task, shots: int = SHOTS) -> Examinee:
+    """Who answers this task's questions: a model opened now, or a lookup."""
+    if stage.lookup:
+        return by_lookup(stage.lookup())
+    if stage.model is None:
+        raise BadInput("a stage without a model or pages", where=stage.name)
+    return examinee_of(stage, stage.model(), task, shots)
 
 
 def examinee_of(stage: Stage, model: LanguageModel, task: Task, shots: int = SHOTS) -> Examinee:

@@ -1,0 +1,128 @@
+"""Comparisons without people: the assistant answers questions several times, and a rule says which is best.
+
+    OUT/answers.jsonl      each question with its answers, as the labelling database reads them
+    OUT/labels.db          the labelling database: tasks, the rule's labels, the audit
+    OUT/comparisons.jsonl  chosen and rejected answers, for the reward model and for alignment
+
+The rule stands in for people where there are none, in `make` and in tests. It knows the answer that the seed
+data holds, and prefers the answer that shares more words with it (token F1 of the whole answer), which also
+speaks against saying more than was asked. It works at the desk as a person does, under the name `rule:f1`,
+which stands on every record. Held-out questions are marked by another rule (evaluate/answers.py), so that an
+evaluation does not ask the labeller whether the labeller was right.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nextword.common.dialogue import plain, read_conversations
+from nextword.common.errors import BadInput
+from nextword.common.language_model import LanguageModel, Sampling
+from nextword.common.progress import Progress
+from nextword.common.records import Conversation, digest, write_records
+from nextword.common.settings import check_ranges, option
+from nextword.evaluate.answers import words_f1
+from nextword.evaluate.exam import answers
+from nextword.label.guide import own_guide
+from nextword.label.office import Office
+from nextword.label.project import ProjectSettings
+from nextword.label.rule import RuleLabeller
+
+
+@dataclass(frozen=True)
+class ComparingSettings:
+    """What is asked, and how often."""
+
+    questions: int = option(256, "questions answered, at most", least=1)
+    answers: int = option(4, "answers to each, which are then compared", least=2, most=4)
+    temperature: float = option(1.0, "how freely they are drawn", above=0)
+    answer_tokens: int = option(48, "tokens of an answer, at most", least=1)
+    close: float = option(0.1, "difference in F1 that is a tie", least=0, most=1)
+    name: str = option("assistant", "what the answers are said to be by")
+    seed: int = option(0, "of the choice of questions and of the answers")
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+def compared_by_rule(
+    settings: ComparingSettings,
+    model: LanguageModel,
+    seed_data: Path,
+    out: Path,
+    progress: Progress | None = None,
+) -> dict[str, int]:
+    """Answer questions of the seed data, have the rule compare, write the comparisons; returns counts.
+
+    Begins anew each time: OUT is replaced. Raises BadInput when the seed data asks nothing, or when the
+    answers to no question differ.
+    """
+    asked = questions(settings, seed_data)
+    if not asked:
+        raise BadInput("no question with an answer", where=seed_data)
+    shutil.rmtree(out, ignore_errors=True)
+    rows = list(_answered(settings, model, asked, progress))
+    if not rows:
+        raise BadInput("the model has one answer to each question", do="draw with a higher temperature")
+    write_records(out / "answers.jsonl", rows)
+    known = {_key(plain(one.messages[:-1])): str(one.messages[-1].content) for one in asked}
+    with Office.open(str(out / "labels.db"), lambda: datetime.now(UTC)) as office:
+        owner = office.people.found("make", secrets.token_urlsafe(32))
+        project = office.projects.create(
+            owner, "default", own_guide(), ProjectSettings(blind_share=0.0), ()
+        ).id
+        made = office.intake.read(owner, project, out / "answers.jsonl", kind="compare")
+        rule = RuleLabeller(
+            office.people, office.desk, owner, "f1", _Rule(known), good=0.0, close=settings.close
+        )
+        labelled = rule.work(project)
+        version = office.datasets.cut(owner, project, "comparisons", "comparisons", out / "comparisons.jsonl")
+    return {"questions": len(asked), "tasks": made.made, "labelled": labelled, "comparisons": version.records}
+
+
+def questions(settings: ComparingSettings, seed_data: Path) -> list[Conversation]:
+    """Conversations of the seed data that ask and answer once, by a hash: the same ones for a seed."""
+    found = [one for one in read_conversations(seed_data / "train.jsonl") if one.meta.get("question")]
+    found.sort(key=lambda one: digest(f"compared:{settings.seed}:{one.meta['form']}:{one.meta['question']}"))
+    return list({_key(plain(one.messages[:-1])): one for one in found}.values())[: settings.questions]
+
+
+class _Rule:
+    """How good an answer is: F1 with the one that is known."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = known
+
+    def __call__(self, prompt: list[dict[str, Any]], answer: list[dict[str, Any]]) -> float:
+        return words_f1(str(answer[-1]["content"]), self.known[_key(prompt)])
+
+
+def _answered(
+    settings: ComparingSettings, model: LanguageModel, asked: list[Conversation], progress: Progress | None
+) -> Iterator[dict[str, Any]]:
+    """Each question with its different answers; those that are answered in one way only are left out."""
+    draws = [Conversation(one.messages[:-1]) for one in asked for _ in range(settings.answers)]
+    seeds = [settings.seed + number for number in range(len(draws))]
+    sampling = Sampling(temperature=settings.temperature, max_new_tokens=settings.answer_tokens)
+    replies = answers(model, draws, sampling, progress, seeds)
+    for at, one in enumerate(asked):
+        given = replies[at * settings.answers : (at + 1) * settings.answers]
+        texts = dict.fromkeys(reply.text.strip() for reply in given if reply.end == "stop")
+        texts.pop("", None)
+        if len(texts) >= 2:
+            yield {
+                "prompt": plain(one.messages[:-1]),
+                "answers": [{"text": text, "by": settings.name} for text in texts],
+                "meta": dict(one.meta),
+            }
+
+
+def _key(prompt: list[dict[str, Any]]) -> str:
+    return json.dumps(prompt, sort_keys=True)

@@ -1,0 +1,72 @@
+"""Comparisons that a rule makes, at the desk, of answers that a model gave."""
+
+import pytest
+
+from nextword.common.dialogue import read_comparisons, write_conversations
+from nextword.common.errors import BadInput
+from nextword.common.records import Conversation, Message, read_records
+from nextword.engine.fake import FakeModel
+from nextword.evaluate.answers import words_f1
+from nextword.recipes.compared_by_rule import ComparingSettings, compared_by_rule, questions
+
+KNOWN = {"What is abs for?": "Return the absolute value.", "기본값은?": "기본값은 None입니다."}
+ANSWERS = ("Return the absolute value.", "Return a value of some kind.", "기본값은 None입니다.", "")
+
+
+@pytest.fixture
+def seed(tmp_path):
+    def row(asked: str, number: int, **meta) -> Conversation:
+        messages = [Message("user", asked), Message("assistant", KNOWN[asked])]
+        return Conversation(messages, meta={"form": "closed-book", **meta})
+
+    rows = [row(asked, number, question=f"q{number}") for number, asked in enumerate(KNOWN)]
+    write_conversations(tmp_path / "seed" / "train.jsonl", [*rows, row("기본값은?", 9)])
+    return tmp_path / "seed"
+
+
+def test_the_answer_nearer_to_the_known_one_is_chosen(seed, tmp_path):
+    model = FakeModel(lambda request: ANSWERS[request.seed % 4])
+    done = compared_by_rule(ComparingSettings(), model, seed, tmp_path / "out")
+    assert done == {"questions": 2, "tasks": 2, "labelled": 2, "comparisons": done["comparisons"]}
+    pairs = [
+        (pair.prompt[0].content, pair.chosen[0].content, pair.rejected[0].content) for pair in made(tmp_path)
+    ]
+    assert {(prompt, chosen) for prompt, chosen, _ in pairs} >= set(KNOWN.items())
+    assert all(
+        words_f1(chosen, KNOWN[prompt]) > words_f1(rejected, KNOWN[prompt])
+        for prompt, chosen, rejected in pairs
+    )
+
+
+def test_every_record_says_that_a_rule_made_it(seed, tmp_path):
+    model = FakeModel(lambda request: ANSWERS[request.seed % 4])
+    compared_by_rule(ComparingSettings(), model, seed, tmp_path / "out")
+    assert all(
+        "rule:f1" in str(record["meta"]) for record in read_records(tmp_path / "out/comparisons.jsonl")
+    )
+
+
+def test_it_begins_anew_each_time(seed, tmp_path):
+    model = FakeModel(lambda request: ANSWERS[request.seed % 4])
+    first, again = (compared_by_rule(ComparingSettings(), model, seed, tmp_path / "out") for _ in range(2))
+    assert first == again
+
+
+def test_only_questions_of_the_seed_data_are_asked_and_at_most_so_many(seed):
+    assert len(questions(ComparingSettings(), seed)) == 2
+    assert len(questions(ComparingSettings(questions=1), seed)) == 1
+
+
+def test_a_model_with_one_answer_gives_nothing_to_compare(seed, tmp_path):
+    with pytest.raises(BadInput, match="one answer"):
+        compared_by_rule(ComparingSettings(), FakeModel("always this"), seed, tmp_path / "out")
+
+
+def test_seed_data_without_questions_is_refused(tmp_path):
+    write_conversations(tmp_path / "seed" / "train.jsonl", [])
+    with pytest.raises(BadInput, match="no question"):
+        compared_by_rule(ComparingSettings(), FakeModel("x"), tmp_path / "seed", tmp_path / "out")
+
+
+def made(tmp_path):
+    return list(read_comparisons(tmp_path / "out" / "comparisons.jsonl"))
