@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nextword.common.progress import Progress
 from nextword.common.records import Document
 from nextword.data.archive import Page, pages
 from nextword.data.charset import decode
@@ -89,13 +90,20 @@ class Fact:
         return self.document.text[self.start : self.end]
 
 
-def read_facts(crawl: Path) -> list[Fact]:
+def read_facts(crawl: Path, progress: Progress | None = None) -> list[Fact]:
     """The facts of a finished crawl, each once, in the crawl's order. BadInput when there is no crawl.
 
-    Holds the text of the pages (a tenth of the crawl's HTML), which all facts of a page share.
+    Holds the text of the pages (half of the crawl's HTML), which all facts of a page share.
     """
-    taken = ((source, _taken_apart(source)) for source in pages(crawl))
-    return unique(fact for source, page in taken if page for fact in page_facts(page, source))
+    return unique(_all_facts(crawl, progress))
+
+
+def _all_facts(crawl: Path, progress: Progress | None) -> Iterator[Fact]:
+    for source in pages(crawl):
+        if page := _taken_apart(source):
+            yield from page_facts(page, source)
+        if progress:
+            progress.advance(facts=source.url)
 
 
 def page_facts(page: PydocPage, source: Page) -> Iterator[Fact]:

@@ -152,7 +152,7 @@ ANSWERS: dict[str, dict[Lang, str]] = {
 }
 """Quotation first, then as few words as a sentence needs."""
 
-NOT_THERE: dict[Lang, str] = {"en": "The page does not say.", "ko": "이 페이지에는 답이 없습니다."}
+NOT_THERE: dict[Lang, str] = {"en": "The page does not say.", "ko": "이 쪽에는 답이 없습니다."}
 """The answer when the page at hand is about something else."""
 
 NOUNS = {

@@ -41,6 +41,7 @@ KINDS = {
 """What pydoc calls a group of members, and one of them."""
 VALUES = ("data", "data attribute")
 FUNCTIONS, DATA = "Functions", "Data"
+LONGEST_TITLE = 100
 MOST_LOST = 200
 """Entries not found in the text, after which a page is left: each costs one look through the rest of it."""
 
@@ -228,8 +229,10 @@ def _end(text: str, entry: Entry, after: int) -> int:
 
 
 def _heading(text: str, module: str) -> str:
+    """The line that heads the page, or the module's name where that line is no fit title."""
     start = find_line(text, module, 0)
-    return text[start:].partition("\n")[0] if start >= 0 else module
+    line = text[start:].partition("\n")[0] if start >= 0 else ""
+    return line if 0 < len(line) <= LONGEST_TITLE and "<" not in line else module
 
 
 def _module_doc(page: str) -> str:

@@ -39,7 +39,8 @@ from nextword.data.signature import argument_text, parameters
 TYPES = ("description", "signature", "default", "module", "parameters", "kind")
 SENTENCE = re.compile(r"[A-Z][^\"]{14,158}\.")
 NO_SENTENCE = re.compile(
-    r">>>|:(?:func|class|meth|ref|attr|mod|math):|^(?:Alias|See|Deprecated|Same) |https?:"
+    r">>>|:(?:func|class|meth|ref|attr|mod|math):|https?:"
+    r"|^(?:Alias|See|Deprecated|Same|Note|Not) |^This is (?!an? |the )"
 )
 UNTELLING = re.compile(r"<|&|\b0x[0-9a-f]{6}|^\.\.\.$|^Ellipsis$|\"")
 HEADINGS = {"function": "Functions", "data": "Data"} | {
@@ -115,8 +116,17 @@ class Asked:
 
 
 def asked(facts: Sequence[Fact], most: int) -> Iterator[Asked]:
-    """Every question the facts can be asked with an excerpt of `most` letters; both splits, unbalanced."""
-    return (each for each in _all(facts) if each.must.end - each.must.start <= most)
+    """Every question the facts can be asked with an excerpt of `most` letters; both splits, unbalanced.
+
+    Classes of one family have methods of one name and one docstring. They are asked about once, so that what
+    is held out is not what was learnt under another class's name.
+    """
+    seen = set()
+    for each in _all(facts):
+        about = (each.type, each.fact.short, each.detail, each.value)
+        if each.must.end - each.must.start <= most and about not in seen:
+            seen.add(about)
+            yield each
 
 
 def _all(facts: Sequence[Fact]) -> Iterator[Asked]:
