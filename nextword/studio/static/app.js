@@ -72,7 +72,11 @@ router.otherwise({
 });
 
 await speak(preferred());
-await api.session();
 document.getElementById("skip").textContent = t("skip");
 listen();
-router.start();
+try {
+  await api.session();
+  router.start();
+} catch (error) {
+  put(document.getElementById("main"), h("h1", {}, t("failed.title")), h("div", { class: "alert bad" }, h("p", {}, error.message)));
+}

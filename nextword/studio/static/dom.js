@@ -1,6 +1,8 @@
 // Elements from names, attributes and children. Text always becomes a text node, so nothing that a model or a
 // stranger wrote can become markup; styles go through the CSSOM, because the page's policy forbids style="".
 
+import { t } from "./i18n.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "open", "selected", "readOnly", "indeterminate"]);
 
@@ -42,6 +44,7 @@ export function field(label, input, hint) {
 export function table(caption, head, rows) {
   const isNumber = (cell) => typeof cell === "number" || (cell && cell.number !== undefined);
   const numeric = head.map((_, at) => rows.length > 0 && rows.every((row) => isNumber(row[at])));
+  const heading = (name) => name || h("span", { class: "unseen" }, t("actions"));
   const cell = (value, at) => {
     const shown = value && value.number !== undefined ? value.number : value;
     const content = typeof shown === "number" ? shown.toLocaleString(document.documentElement.lang) : shown;
@@ -52,6 +55,6 @@ export function table(caption, head, rows) {
   return h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": caption },
     h("table", {},
       h("caption", { class: "unseen" }, caption),
-      h("thead", {}, h("tr", {}, head.map((name, at) => h("th", { scope: "col", class: numeric[at] && "number" }, name)))),
+      h("thead", {}, h("tr", {}, head.map((name, at) => h("th", { scope: "col", class: numeric[at] && "number" }, heading(name))))),
       h("tbody", {}, rows.map((row) => h("tr", {}, row.map(cell))))));
 }

@@ -5,7 +5,7 @@ import { fresh, h, put } from "./dom.js";
 import { shown } from "./diff.js";
 import { known, number, percent, t } from "./i18n.js";
 import { button } from "./keyboard.js";
-import { textOf } from "./talk.js";
+import { said, textOf } from "./talk.js";
 
 class Kind {
   /** change(): something was typed; submit(answer): hand this in. */
@@ -91,7 +91,7 @@ class Compare extends Kind {
     const best = suggestion?.answer.ranks?.indexOf(1);
     const cards = this.item.material.answers.map((each, at) => h("article", { class: `side-card ${this.draft.choice === at ? "chosen" : ""}`, "aria-labelledby": `side-${at}` },
       h("h2", { id: `side-${at}` }, t("kind.compare.answer", { name: at + 1 })),
-      h("div", { class: "said" }, textOf(each.messages)),
+      h("div", { class: "said" }, said(textOf(each.messages))),
       suggestion && !suggestion.answer.bad && best === at && h("p", { class: "hint suggested" }, t("suggested.choice", { by: suggestion.by, sure: percent(suggestion.score) })),
       button(t("kind.compare.better", { name: at + 1 }), () => this.choose(at), { key: String(at + 1), "aria-describedby": `side-${at}` })));
     const margins = [[0, t("margin.0")], [1, t("margin.1")], [2, t("margin.2")], [3, t("margin.3")]];
@@ -123,7 +123,7 @@ class Rate extends Kind {
     this.rows = criteria.map((name) => this.row(name, steps, suggestion?.answer.ratings?.[name]));
     this.now();
     return [
-      h("div", { class: "talk" }, h("div", { class: "turn assistant" }, h("span", { class: "who" }, t("role.assistant")), h("div", { class: "said" }, textOf(answer.messages)))),
+      h("div", { class: "talk" }, h("div", { class: "turn assistant" }, h("span", { class: "who" }, t("role.assistant")), h("div", { class: "said" }, said(textOf(answer.messages))))),
       h("div", { class: "answer-box" }, this.rows, h("p", { class: "hint" }, t("kind.rate.ends", { low, high }), " ", t("kind.rate.keys"))),
     ];
   }
@@ -181,7 +181,7 @@ class Review extends Kind {
       h("h2", {}, t("kind.review.said")),
       verdict && h("p", {}, h("span", { class: "tag" }, known(`verdict.${verdict}`, verdict))),
       question && h("p", {}, t("kind.review.question"), " ", question),
-      h("div", { class: "talk" }, h("div", { class: "turn assistant" }, h("div", { class: "said" }, draft && messages ? shown(textOf(draft), this.before) : this.before))),
+      h("div", { class: "talk" }, h("div", { class: "turn assistant" }, h("div", { class: "said" }, draft && messages ? shown(textOf(draft), this.before) : said(this.before)))),
       this.box,
     ];
   }

@@ -27,8 +27,7 @@ export async function show({ focus = true } = {}) {
   controller.abort();
   controller = new AbortController();
   const signal = controller.signal;
-  await leave?.();
-  leave = null;
+  await rest();
   const main = document.getElementById("main");
   const place = document.createElement("div");
   place.className = "place";
@@ -51,6 +50,13 @@ export async function show({ focus = true } = {}) {
     first.focus({ preventScroll: true });
     if (first === main && heading) say(heading.textContent);
   }
+}
+
+/** Let the view that is shown put away what it holds, a draft say. */
+export async function rest() {
+  const put = leave;
+  leave = null;
+  await put?.();
 }
 
 function found(path) {

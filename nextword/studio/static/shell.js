@@ -35,7 +35,7 @@ async function switchLanguage() {
 }
 
 async function leave() {
-  await router.show.leaving?.();
+  await router.rest();
   try {
     await api.logout();
   } catch (error) {

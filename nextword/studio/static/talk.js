@@ -29,8 +29,11 @@ const nameOf = (call) => call.function?.name ?? call.name ?? "";
 
 function marked(text, quote) {
   const at = quote ? text.indexOf(quote) : -1;
-  return at < 0 ? text : [text.slice(0, at), h("mark", {}, quote), text.slice(at + quote.length)];
+  return at < 0 ? said(text) : [text.slice(0, at), h("mark", {}, quote), text.slice(at + quote.length)];
 }
+
+/** A text as it was written, every character of it, with what stands in backticks in the letters of code. */
+export const said = (text) => text.split(/(`[^`\n]+`)/).map((piece, at) => (at % 2 ? h("code", {}, piece) : piece));
 
 /** What else belongs to a task: the quote it was made from, why it was flagged, answers that were bad. */
 export function about(facts) {
@@ -44,6 +47,6 @@ export function about(facts) {
         : quote.url ?? quote.document ?? "")),
     flag && h("div", { class: "alert" }, h("p", {}, h("strong", {}, t("about.flag")), " ", flag.why ?? "")),
     bad?.length > 0 && h("details", { class: "note" }, h("summary", {}, t("about.bad", { n: bad.length })),
-      h("div", { class: "talk" }, bad.map((text) => h("div", { class: "turn" }, h("div", { class: "said" }, text))))),
+      h("div", { class: "talk" }, bad.map((text) => h("div", { class: "turn" }, h("div", { class: "said" }, said(text)))))),
   ];
 }

@@ -7,7 +7,7 @@ import { number, t } from "../i18n.js";
 import { button } from "../keyboard.js";
 import { say } from "../live.js";
 import { attempt, form, projectHead } from "../shell.js";
-import { talk, textOf } from "../talk.js";
+import { said, talk, textOf } from "../talk.js";
 
 export async function arena(place, { project: id }) {
   const project = await api.project(id);
@@ -35,7 +35,7 @@ function ask(ring, id, canBattle, voted) {
 
 function battle(ring, item, again) {
   const cards = item.material.answers.map((each, at) => h("article", { class: "side-card" },
-    h("h2", {}, t("kind.compare.answer", { name: at + 1 })), h("div", { class: "said" }, textOf(each.messages)),
+    h("h2", {}, t("kind.compare.answer", { name: at + 1 })), h("div", { class: "said" }, said(textOf(each.messages))),
     button(t("kind.compare.better", { name: at + 1 }), () => vote(at), { key: String(at + 1) })));
   const others = h("div", { class: "actions" },
     button(t("kind.compare.tie"), () => vote("tie"), { key: "t" }), button(t("kind.compare.bad"), () => vote("bad"), { key: "b", kind: "danger" }));

@@ -35,7 +35,7 @@ export async function dispute(place, { project: id, task }) {
       found.method && h("span", { class: "tag blue" }, known(`method.${found.method}`, found.method))),
     talk(found.prompt), about(found.about),
     h("section", { class: "card" }, h("h2", {}, t("disputes.said", { n: found.opinions.length })), opinions(found)),
-    h("section", {}, h("h2", {}, isOpen ? t("disputes.decide") : t("disputes.shown")), kind ? [kind.draw(), h("div", { class: "actions" }, kind.buttons())] : sides(found.material)));
+    h("section", { "aria-label": t("disputes.decide") }, !isOpen && h("h2", {}, t("disputes.shown")), kind ? [kind.draw(), h("div", { class: "actions" }, kind.buttons())] : sides(found.material)));
 }
 
 const sides = (material) => talk((material.answers ?? []).flatMap((each) => each.messages).concat(material.draft ?? []).concat(material.answer?.messages ?? []));

@@ -22,7 +22,7 @@ async function card(project, judge) {
 
 async function draw(section, project, judge) {
   const [found, alone] = await Promise.all([api.autonomy(project, judge.name), api.alone(project, judge.name)]);
-  const at = judge.threshold ?? found.equal_quality?.threshold ?? 1;
+  const at = judge.threshold ?? found.equal_quality?.threshold ?? 0.9;
   const { drawn, move } = curve(found.notches, { people: found.people, here: at, equal: found.equal_quality?.threshold ?? null }, t("judges.curve", { name: judge.name }));
   const words = h("p", { "aria-live": "polite" });
   const slider = h("input", { type: "range", id: fresh("threshold"), min: 0, max: 1, step: 0.05, value: at, disabled: !api.may("owner"), oninput: () => tell() });

@@ -92,7 +92,7 @@ function everybody(progress) {
   const facts = [
     [number(progress.labels), t("progress.submitted", { n: progress.labels })],
     [duration(progress.minutes), t("progress.spent")],
-    [progress.minutes_left === null ? "–" : duration(progress.minutes_left), t("progress.left")],
+    ...(progress.minutes_left === null ? [] : [[duration(progress.minutes_left), t("progress.left")]]),
   ];
   return h("div", { class: "grid facts" }, facts.map(([value, name]) => h("p", {}, h("span", { class: "number-big" }, value), h("span", { class: "dim" }, name))));
 }

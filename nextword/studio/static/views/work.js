@@ -53,6 +53,7 @@ class Work {
   head(toggle) {
     const { kind, lang, state } = this.item;
     return h("div", { class: "task-head" },
+      h("p", { class: "where" }, h("a", { href: "/label" }, t("nav.projects")), " / ", h("a", { href: `/label/${this.project.id}` }, this.project.name)),
       h("h1", {}, t(`kind.${kind}.title`)),
       lang && h("span", { class: "tag" }, LANGUAGES[lang] ?? lang),
       (state === "submitted" || state === "discarded") && h("span", { class: "tag blue" }, t(`queue.${state}`)),
