@@ -39,6 +39,7 @@ VERBS: dict[str, dict[str, str]] = {
         "finetune": "teach a base model to answer, from conversations that people wrote",
         "evaluate": "examine models side by side and write a report card",
         "label": "people write, correct, compare and rate answers",
+        "round": "corrected answers make the next assistant, unless it is worse at anything",
         "release": "write the two files: parameters (GGUF) and the program that runs them (run.c)",
     },
     "Look inside": {
@@ -54,7 +55,7 @@ VERBS: dict[str, dict[str, str]] = {
 }
 """Every verb with its one line of help; its module is `nextword.cli.VERB`."""
 
-RESUMED = ("make", "pull", "collect", "pretrain", "finetune")
+RESUMED = ("make", "pull", "collect", "pretrain", "finetune", "round")
 """Verbs that go on where they were stopped."""
 
 

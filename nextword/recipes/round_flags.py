@@ -76,6 +76,7 @@ class FlagBox:
 
     def _flag_one(self, one: Marked, model: str) -> int:
         kept = {name: value for name, value in one.conversation.meta.items() if name not in ("stage", "task")}
+        kept["question"] = kept.pop("id", "")  # as a record of labels it gets an id of its own
         conversation = answered(replace(one.conversation, meta=kept), one.reply.text)
         return self.flag(conversation, _why(one), EVALUATION, model)
 

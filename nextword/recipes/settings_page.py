@@ -17,6 +17,7 @@ from nextword.evaluate.examination import EvaluateSettings
 from nextword.evaluate.recall import RecallSettings
 from nextword.label.project import ProjectSettings
 from nextword.recipes.make import MakeSettings
+from nextword.recipes.round_settings import RoundSettings
 from nextword.release.release import ReleaseSettings
 from nextword.tokenizer.training import TokenizerSettings
 from nextword.train.finetune import FinetuneSettings
@@ -32,6 +33,7 @@ VERBS: dict[str, type[Any]] = {
     "finetune": FinetuneSettings,
     "evaluate": EvaluateSettings,
     "label": ProjectSettings,
+    "round": RoundSettings,
     "release": ReleaseSettings,
     "recall": RecallSettings,
 }
