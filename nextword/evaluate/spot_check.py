@@ -12,13 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
-
 from nextword.common.progress import Progress
 from nextword.common.records import digest
-from nextword.common.terminal import printable
 from nextword.data.phrases import LANGUAGES
 from nextword.data.questions import TYPES, Question
 from nextword.evaluate.exam import Examinee, Marked, sat
@@ -26,8 +21,6 @@ from nextword.evaluate.task import Questions
 
 EACH = 5
 """Questions of a language."""
-LONGEST = 160
-"""Letters of an answer shown in a terminal."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,7 @@ def right_of(checked: Sequence[Checked]) -> dict[str, int]:
 
 
 def spot_record(checked: Sequence[Checked]) -> list[dict[str, Any]]:
-    """The check as JSON: what a page shows and `round` may flag."""
+    """The check as JSON: what a terminal and a page show."""
     return [
         {
             "id": one.question.id,
@@ -89,28 +82,6 @@ def spot_record(checked: Sequence[Checked]) -> list[dict[str, Any]]:
         }
         for one in checked
     ]  # fmt: skip
-
-
-def spot_table(checked: Sequence[Checked]) -> Group:
-    """The check for a terminal: a question with its link, under it each stage's answer and its mark."""
-    body = Table.grid(padding=(0, 1))
-    body.add_column(justify="right", style="dim")
-    body.add_column(no_wrap=True)
-    body.add_column(width=1)
-    body.add_column(overflow="fold")
-    for number, one in enumerate(checked, 1):
-        body.add_row(str(number), "", "", Text(printable(one.question.text), "bold"))
-        link = printable(one.question.url)
-        body.add_row("", "page", "", Text(link, f"link {link}" if _is_web(link) else ""), style="dim")
-        for name, answer in one.answers.items():
-            body.add_row("", name, *_shown(answer))
-    totals = [f"{name} {count} of {len(checked)}" for name, count in right_of(checked).items()]
-    return Group(body, Text("right: " + ", ".join(totals), "bold"))
-
-
-def print_spot_check(checked: Sequence[Checked], console: Console | None = None) -> None:
-    """Print the table."""
-    (console or Console()).print(spot_table(checked))
 
 
 def _of_language(questions: Sequence[Question], each: int, taken: set[str]) -> list[Question]:
@@ -132,17 +103,3 @@ def _of_language(questions: Sequence[Question], each: int, taken: set[str]) -> l
                 taken.add(fresh.function_id)
                 found.append(fresh)
     return found
-
-
-def _shown(answer: Marked) -> tuple[Text, Text]:
-    """(mark, answer) in a line or two."""
-    if answer.reply.end == "failed":
-        return Text("-", "yellow"), Text(printable(answer.reply.error), "yellow")
-    text = " ".join(printable(answer.reply.text).split())
-    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-    is_right = answer.reward == 1.0
-    return Text("✓" if is_right else "✗", "green" if is_right else "red"), Text(text or "(nothing)")
-
-
-def _is_web(address: str) -> bool:
-    return address.startswith(("http://", "https://"))

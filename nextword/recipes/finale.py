@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nextword.common.files import read_json
 from nextword.common.records import read_records
 from nextword.common.terminal import bars, printable
+from nextword.evaluate.spot_table import print_spot_check
 from nextword.recipes.journal import Journal
 from nextword.recipes.report import compared
 
@@ -36,6 +38,10 @@ def show_finale(console: Console, folder: Path, journal: Journal) -> None:
         show.line(f"  {line}")
     show.heading("Bits per byte on held-out pages (lower is better)")
     show.compared(compared(journal))
+    if "check" in journal.stages:
+        show.heading("Ten held-out questions, answered by every stage")
+        checked = read_json(folder / "spot_check.json")
+        print_spot_check(checked, console, journal.result("check")["pages"])
     show.heading("Your two files")
     released = journal.result("release")
     for path in (released["gguf"], released["source"]):
@@ -48,10 +54,15 @@ def show_finale(console: Console, folder: Path, journal: Journal) -> None:
     show.heading("Look")
     show.line(f"  {facts['report']}  the whole story, with the curves")
     show.line(f"  {folder / 'clean' / 'report.html'}  what came in, and what was dropped and why")
+    if "check" in journal.stages:
+        show.line(f"  {journal.result('check')['report']}  the report card: every stage side by side")
     show.heading("What to type next")
     if released["program"]:
         show.line(f'  {released["program"]} {released["gguf"]} -p "{facts["prompt"]}"')
     nextword = "nextword" if Path(".venv/bin/nextword").exists() is False else ".venv/bin/nextword"
+    if "check" in journal.stages:
+        show.line(f"  {nextword} chat {folder}")
+        show.line(f'  {nextword} ask {folder} "What does json.dumps do?"')
     show.line(f'  {nextword} see {folder} "{facts["prompt"]}"')
     show.line(f"  {nextword} recall {folder}")
     show.line(f"  {nextword} make --source ~/your/folder --minutes 20")

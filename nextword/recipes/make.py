@@ -4,6 +4,8 @@
     baselines the compressors to be held against  pretrain          the rest: at least three fifths
     release   the two files, run.c compiled       report            the whole story, on a page and here
 
+With `assistant` the base model is then taught to answer (recipes/assistant.py); the assistant is released.
+
 Every stage writes its own folder and the journal remembers which are done, so an interrupted make goes on in
 the middle of whatever it was doing, with the same command.
 """
@@ -25,12 +27,14 @@ from nextword.common.progress import Progress
 from nextword.common.records import read_documents
 from nextword.common.settings import option
 from nextword.common.terminal import bars, printable
+from nextword.recipes.assistant import ASSISTANT_SHARE, AssistantStages
 from nextword.recipes.journal import Journal
 
 COLLECT_SHARE = 0.1
 """The part of the time a crawl may take."""
 PRETRAIN_SHARE = 0.6
 """The part of the time that pretraining gets at least, whatever the stages before it took."""
+PYTHON_DOCS = "python-docs"
 TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0")
 LEAST_VOCABULARY = 512
 """256 bytes, 32 special tokens, and some merges to make it worth while."""
@@ -42,7 +46,7 @@ CLOSING_SECONDS = (10.0, 0.05)
 class MakeSettings:
     """What to make a model of, and how long it may take."""
 
-    source: str = option("python-docs", "python-docs, a folder, a file, or the address of a site")
+    source: str = option(PYTHON_DOCS, "python-docs, a folder, a file, or the address of a site")
     minutes: float = option(8.0, "how long the whole may take; more minutes, a better model")
     out: str = option("", "the run's folder; empty takes runs/NAME after the source")
     depth: int = option(0, "layers of the model; 0 chooses by the time and the speed of this machine")
@@ -51,6 +55,7 @@ class MakeSettings:
     prompt: str = option("", "what the model is asked to go on from; empty takes a fitting one")
     seed: int = option(0, "of the first weights, the order of the text, and the dreams")
     allow_private: bool = option(False, "let a crawl go to private addresses")
+    assistant: bool = option(False, "go on to an assistant that answers questions (python-docs)")
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes < inf:
@@ -65,12 +70,16 @@ class MakeSettings:
                 do=f"give at least {LEAST_VOCABULARY} tokens and no negative depth",
             )
 
+        if self.assistant and self.source != PYTHON_DOCS:
+            do = "leave it out, and use `nextword propose` and `nextword finetune` afterwards"
+            raise BadInput(f"no questions are known for {self.source}", do=do)
+
     @property
     def name(self) -> str:
         """What the run and its files are called: after the source, in letters every system allows."""
         source = re.sub(r"^https?://", "", self.source).rstrip("/")
         if source == self.source:  # no address
-            source = Path(source).expanduser().resolve().stem if source != "python-docs" else source
+            source = Path(source).expanduser().resolve().stem if source != PYTHON_DOCS else source
         return re.sub(r"[^\w.-]+", "-", source).strip(".-") or "model"
 
     @property
@@ -109,6 +118,10 @@ class Run:
         yield "tokenizer", self._tokenizer
         yield "baselines", self._baselines
         yield "pretrain", self._pretrain
+        if self.settings.assistant:
+            yield from AssistantStages(
+                self.folder, self.settings.name, self._seconds, self.settings.seed, self._progress
+            ).stages()
         yield "release", self._release
         yield "looks", self._looks
 
@@ -199,6 +212,7 @@ class Run:
         spent = time.monotonic() - self.began
         least, share = CLOSING_SECONDS
         left = self._seconds - spent - max(min(least, 0.1 * self._seconds), share * self._seconds)
+        left -= ASSISTANT_SHARE * self._seconds if self.settings.assistant else 0.0
         return round(max(left, PRETRAIN_SHARE * self._seconds) / 60, 3)
 
     def _show_first_words(self) -> Callable[[Any], None]:
@@ -238,7 +252,7 @@ class Run:
         """The given prompt, or one that fits the source: how a held-out page begins."""
         if self.settings.prompt:
             return self.settings.prompt
-        if self.settings.source == "python-docs":
+        if self.settings.source == PYTHON_DOCS:
             return "Return the"
         first = next(read_documents(self.folder / "clean" / "heldout.jsonl.zst"), None)
         words = first.text.split() if first else []

@@ -13,13 +13,15 @@ from nextword.common.errors import Failure
 from nextword.engine.fake import FakeModel
 from nextword.evaluate.exam import Reply, by_lookup, examinee
 from nextword.evaluate.spot_check import (
-    print_spot_check,
     right_of,
     spot_check,
     spot_questions,
     spot_record,
 )
+from nextword.evaluate.spot_table import print_spot_check
 from tests.evaluate.conftest import question
+
+OVEN = "http://docs.test/oven.html"
 
 
 def many():
@@ -101,14 +103,14 @@ def test_the_record_has_all_that_a_page_needs():
 
 def printed(width=100):
     out = io.StringIO()
-    print_spot_check(checked(), Console(file=out, width=width))
+    print_spot_check(spot_record(checked()), Console(file=out, width=width), {OVEN: "file:///oven.html"})
     return out.getvalue()
 
 
 def test_the_table_shows_questions_links_answers_and_marks():
     shown = printed()
     assert "What is the signature of oven.bake?" in shown
-    assert "http://docs.test/oven.html" in shown
+    assert "file:///oven.html" in shown
     assert '✓ "bake(dough, minutes=30)" is how to call it.' in shown
     assert "✗ No �[31midea." in shown
     assert "- the page does not fit" in shown

@@ -1,0 +1,170 @@
+"""The second half of a make: the base model becomes an assistant, and the stages are held side by side.
+
+    seed      RUN/seed        questions and answers derived from the pages, some held out
+    index     RUN/search.db   the pages, to be searched and quoted
+    finetune  RUN/finetuned   the base model learns to answer, from that and from hand-written conversations
+    compare   RUN/compared    its answers to the same questions, compared by a rule that stands in for people
+    reward    RUN/reward      a model of what the rule prefers
+    align     RUN/aligned     the finetuned model learns to prefer it too (DPO)
+    check     RUN/card.html   every stage examined on held-out questions; ten of them to read, with RUN/pages
+
+Every stage takes a fixed part of the whole time, so that the same settings plan the same run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nextword import engine
+from nextword.common.files import write_json
+from nextword.common.progress import Progress
+from nextword.common.records import Document, read_documents
+from nextword.data.own_text import own_conversations
+from nextword.evaluate.stages import Stage, sitter, stages_of
+from nextword.recipes.pages_shown import write_pages
+
+FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.14, 0.02, 0.04
+"""Parts of the whole time."""
+ASSISTANT_SHARE = 0.28
+"""What all of it takes of the whole time, the stages that take what they need included."""
+QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 24, 6
+"""Questions that are answered several times and compared, and questions of each examination paper."""
+WITH_PAGES = "with pages"
+
+
+@dataclass(frozen=True)
+class AssistantStages:
+    """The stages over one run folder.
+
+    seconds: what the whole make may take. progress: makes a bar of a title and a unit.
+    """
+
+    folder: Path
+    name: str
+    seconds: float
+    seed: int
+    progress: Callable[[str, str], Progress]
+
+    def stages(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """The stages by name, in their order."""
+        yield "seed", self._seed
+        yield "index", self._index
+        yield "finetune", self._finetune
+        yield "compare", self._compare
+        yield "reward", self._reward
+        yield "align", self._align
+        yield "check", self._check
+
+    @property
+    def minutes(self) -> float:
+        """The whole make's time."""
+        return self.seconds / 60
+
+    def _seed(self) -> Any:
+        from nextword.data.questions import QuestionSettings
+        from nextword.data.seed import seed_conversations
+
+        settings = QuestionSettings(seed=self.seed)
+        return seed_conversations(
+            settings, self.folder / "crawl", self.folder / "seed", self.progress("seed", "pages")
+        )
+
+    def _index(self) -> Any:
+        from nextword.tools.search import Index
+
+        with (
+            self.progress("index", "pages") as progress,
+            closing(Index.build(self._documents(), self.folder / "search.db", progress)) as index,
+        ):
+            return {"pages": len(index)}
+
+    def _finetune(self) -> Any:
+        from nextword.train.finetune import FinetuneData, FinetuneSettings, finetune
+
+        seed = self.folder / "seed"
+        settings = FinetuneSettings(minutes=self._share(FINETUNE_SHARE), seed=self.seed)
+        data = FinetuneData((seed / "train.jsonl", *own_conversations()), (seed / "heldout.jsonl",))
+        base, out = self.folder / "base" / "model", self.folder / "finetuned"
+        return finetune(settings, base, data, out, self.progress("finetune", "tokens"))
+
+    def _compare(self) -> Any:
+        from nextword.recipes.compared_by_rule import ComparingSettings, compared_by_rule
+
+        settings = ComparingSettings(
+            questions=max(16, round(QUESTIONS_A_MINUTE * self.minutes)), name="finetuned", seed=self.seed
+        )
+        with self.progress("compare", "answers") as progress:
+            progress.set(0, total=settings.questions * settings.answers)
+            model = engine.open(self.folder / "finetuned")
+            return compared_by_rule(settings, model, self.folder / "seed", self.folder / "compared", progress)
+
+    def _reward(self) -> Any:
+        from nextword.train.reward import RewardSettings, train_reward
+
+        settings = RewardSettings(minutes=self._share(REWARD_SHARE), seed=self.seed)
+        return train_reward(
+            settings,
+            self.folder / "finetuned" / "model",
+            [self._comparisons],
+            self.folder / "reward",
+            self.progress("reward", "comparisons"),
+        )
+
+    def _align(self) -> Any:
+        from nextword.train.preference import PreferenceSettings, align_by_preference
+
+        settings = PreferenceSettings(method="dpo", minutes=self._share(ALIGN_SHARE), seed=self.seed)
+        return align_by_preference(
+            settings,
+            self.folder / "finetuned" / "model",
+            [self._comparisons],
+            self.folder / "aligned",
+            self.progress("align", "comparisons"),
+        )
+
+    def _check(self) -> Any:
+        from nextword.data.questions import read_questions
+        from nextword.evaluate.card_page import write_card
+        from nextword.evaluate.examination import EvaluateSettings, examine
+        from nextword.evaluate.papers import documentation, papers_of
+        from nextword.evaluate.spot_check import right_of, spot_check, spot_questions, spot_record
+
+        questions = list(read_questions(self.folder / "seed" / "questions.heldout.jsonl"))
+        settings = EvaluateSettings(most=max(24, round(EXAMINED_A_MINUTE * self.minutes)))
+        papers = papers_of(questions, [], Path(), settings.most, settings.shots)
+        from_memory, *_ = documentation(questions, settings.most, settings.shots)
+        stages = self.side_by_side()
+        with self.progress("check", "answers") as progress:
+            sitting = {stage.name: sitter(stage, from_memory, settings.shots) for stage in stages}
+            checked = spot_check(spot_questions(from_memory.questions), sitting, progress)
+            made = f"{datetime.now(UTC):%Y-%m-%d}"
+            card = examine(stages, papers, settings, title=self.name, made=made, progress=progress)
+        write_card(self.folder / "card.html", card)
+        write_json(self.folder / "spot_check.json", spot_record(checked))
+        shown = write_pages([one.question for one in checked], self._documents(), self.folder / "pages")
+        return {"report": str(self.folder / "card.html"), "right": right_of(checked), "pages": shown}
+
+    def side_by_side(self) -> list[Stage]:
+        """Base, finetuned and aligned model, and the last with the pages at hand."""
+        from nextword.recipes.pages_at_hand import with_pages
+
+        stages = stages_of([str(self.folder)])
+        last = stages[-1].model
+        assert last is not None, "a run's stages are models"
+        return [*stages, with_pages(last, self.folder / "search.db", WITH_PAGES)]
+
+    @property
+    def _comparisons(self) -> Path:
+        return self.folder / "compared" / "comparisons.jsonl"
+
+    def _share(self, part: float) -> float:
+        return round(max(part * self.minutes, 0.05), 3)
+
+    def _documents(self) -> Iterator[Document]:
+        for split in ("train", "heldout"):
+            yield from read_documents(self.folder / "clean" / f"{split}.jsonl.zst")
