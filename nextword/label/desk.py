@@ -111,9 +111,14 @@ class Desk:
         with self.database.write(actor) as change:
             row, label, settings = _own(change, actor, task)
             if label.state in ("submitted", "discarded"):
-                raise Conflict(f"the label is {label.state}", do="reopen it first")
+                raise _is(label.state)
             if revision is not None and revision != label.revision:
-                raise Conflict("another tab has saved this draft since", do="load it again")
+                raise Conflict(
+                    "another tab has saved this draft since",
+                    do="load it again",
+                    code="draft_is_newer",
+                    facts={"revision": label.revision},
+                )
             slot = hold(change, row, actor, _lease(settings)) if row.state == "open" else None
             label.draft, label.state, label.revision = draft, "draft", label.revision + 1
             _count_time(change, label)
@@ -142,7 +147,7 @@ class Desk:
             if label.state == "submitted" and label.answer == read and label.submitted:
                 return Receipt(task, label.submitted, label.seconds)
             if label.state in ("submitted", "discarded"):
-                raise Conflict(f"the label is {label.state}", do="reopen it first")
+                raise _is(label.state)
             _count_time(change, label)
             label.draft, label.revision = answer, label.revision + 1
             slot = hold(change, row, actor, _lease(settings)) if row.state == "open" else None
@@ -152,14 +157,15 @@ class Desk:
                 assert label.submitted is not None, "handing in says when"
                 return Receipt(task, label.submitted, label.seconds)
             label.state = "draft"
-        raise Conflict(TAKEN, do="your draft is kept; ask an owner to let one more person label it")
+        do = "your draft is kept; ask an owner to let one more person label it"
+        raise Conflict(TAKEN, do=do, code="taken")
 
     def discard(self, actor: Person, task: int, why: str = "") -> None:
         """Leave a task to others; the draft stays with the person, who may reopen it."""
         with self.database.write(actor) as change:
             row, label, _ = _own(change, actor, task)
             if label.state == "submitted":
-                raise Conflict("the label is submitted", do="reopen it first")
+                raise _is(label.state)
             release(change, row, actor)
             label.state = "discarded"
             change.note("discard", f"task {task}", why=checked(why, "the reason") if why else "")
@@ -173,7 +179,7 @@ class Desk:
                 label.answer, label.submitted = None, None
             slot = hold(change, row, actor, _lease(settings)) if row.state == "open" else None
             if slot is None:
-                raise Conflict(TAKEN, do="there is no place for one more label")
+                raise Conflict(TAKEN, do="there is no place for one more label", code="taken")
             label.state = "pending" if label.draft is None else "draft"
             label.touched = change.now
             change.note("reopen", f"task {task}")
@@ -214,6 +220,10 @@ class Desk:
         mine = (LabelRow.person_id == actor.id) & (TaskRow.project_id == project)
         count = change.session.scalar(had.where(mine)) or 0
         return fraction("gold", project, actor.id, count) * settings.gold_every < 1
+
+
+def _is(state: str) -> Conflict:
+    return Conflict(f"the label is {state}", do="reopen it first", code=f"is_{state}")
 
 
 def _lease(settings: ProjectSettings) -> timedelta:

@@ -23,6 +23,7 @@ from typing import Any
 
 from nextword.common.dialogue import messages_of, plain
 from nextword.common.errors import BadInput
+from nextword.label.refusals import Unusable
 from nextword.label.sides import order_for, unswapped
 from nextword.label.text import checked, storable
 
@@ -49,7 +50,7 @@ def messages(value: Any, what: str) -> list[Json]:
     except ValueError as error:
         raise BadInput(f"{what}: {error}") from error
     if found[-1]["role"] != "assistant" or not text_of(found):
-        raise BadInput(f"{what} is empty")
+        raise Unusable(f"{what} is empty", code="empty", facts={"what": what})
     return list(storable(found, what))
 
 
@@ -108,7 +109,11 @@ def _answers(given: Json) -> Json:
     if not 2 <= len(found) <= 4:
         raise BadInput(f"a comparison of {len(found)} answers", do="give two to four")
     if len({text_of(each["messages"]) for each in found}) < len(found):
-        raise BadInput("a comparison with equal sides", do="leave it out: there is nothing to prefer")
+        raise Unusable(
+            "a comparison with equal sides",
+            do="leave it out: there is nothing to prefer",
+            code="equal_sides",
+        )
     return {"answers": found}
 
 
@@ -157,7 +162,8 @@ def _compared(given: Json, material: Json, order: Sequence[int]) -> Json:
         elif type(choice) is int and 0 <= choice < count:
             ranks = [1 if at == choice else 2 for at in range(count)]
         else:
-            raise BadInput("nothing was chosen", do=f"choose 0 to {count - 1}, tie or bad")
+            do = f"choose 0 to {count - 1}, tie or bad"
+            raise Unusable("nothing was chosen", do=do, code="nothing_chosen", facts={"count": count})
     if not isinstance(ranks, list) or len(ranks) != count or not all(type(rank) is int for rank in ranks):
         raise BadInput(f"{ranks!r:.60} does not rank {count} answers")
     dense = {rank: place for place, rank in enumerate(sorted(set(ranks)), 1)}
@@ -175,9 +181,12 @@ def _rated(given: Json, material: Json, order: Sequence[int]) -> Json:
     ratings = given.get("ratings")
     low, high = material["low"], material["high"]
     if not isinstance(ratings, dict) or set(ratings) != set(material["criteria"]):
-        raise BadInput(f"every one of {', '.join(material['criteria'])} needs a rating")
+        criteria = material["criteria"]
+        what = f"every one of {', '.join(criteria)} needs a rating"
+        raise Unusable(what, code="missing_ratings", facts={"criteria": criteria})
     if not all(type(rating) is int and low <= rating <= high for rating in ratings.values()):
-        raise BadInput(f"a rating is a number from {low} to {high}")
+        what = f"a rating is a number from {low} to {high}"
+        raise Unusable(what, code="rating_range", facts={"low": low, "high": high})
     return {"ratings": ratings} | _note(given)
 
 

@@ -115,7 +115,8 @@ def take_back(change: Change, task: TaskRow, label: LabelRow) -> None:
         or task.state == "retired"
         or change.session.scalar(exported) is not None
     ):
-        raise Conflict("others have built on this label", do="ask a reviewer to change the decision")
+        do = "ask a reviewer to change the decision"
+        raise Conflict("others have built on this label", do=do, code="built_on")
     withdraw_children(change, task, label)
     if decision is not None:
         change.session.delete(decision)
@@ -137,7 +138,7 @@ def withdraw_children(change: Change, task: TaskRow, label: LabelRow | None = No
             continue
         begun = select(LabelRow.id).where(LabelRow.task_id == child.id, LabelRow.state != "lapsed")
         if change.session.scalar(begun.limit(1)) is not None:
-            raise Conflict("somebody has begun to work on what followed from this")
+            raise Conflict("somebody has begun to work on what followed from this", code="built_on")
         child.state = "retired"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from nextword.common.errors import BadInput
+from nextword.label.refusals import Unusable
 
 SHORTEST, LONGEST = 10, 1024
 
@@ -22,11 +22,16 @@ class Passwords:
         self._nobody = self.hasher.hash("nobody has this password")
 
     def hash(self, password: str, name: str) -> str:
-        """The hash to keep; BadInput for a password that is too short, too long or the name itself."""
+        """The hash to keep; Unusable for a password that is too short, too long or the name itself."""
         if not SHORTEST <= len(password) <= LONGEST:
-            raise BadInput(f"a password has {SHORTEST} to {LONGEST} characters", do="choose another")
+            raise Unusable(
+                f"a password has {SHORTEST} to {LONGEST} characters",
+                do="choose another",
+                code="password_length",
+                facts={"least": SHORTEST, "most": LONGEST},
+            )
         if password.casefold() == name.casefold():
-            raise BadInput("the password is the name", do="choose another")
+            raise Unusable("the password is the name", do="choose another", code="password_is_name")
         return self.hasher.hash(password)
 
     def fits(self, kept: str | None, password: str) -> bool:

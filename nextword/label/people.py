@@ -19,7 +19,7 @@ from nextword.common.errors import BadInput
 from nextword.label.database import Change, Database
 from nextword.label.passwords import Passwords
 from nextword.label.person import ROLES, Person, Role
-from nextword.label.refusals import Conflict, NoSuch, NotAllowed, NotSignedIn
+from nextword.label.refusals import Conflict, NoSuch, NotAllowed, NotSignedIn, Unusable
 from nextword.label.schema import InvitationRow, PersonRow, SessionRow, SlotRow, lock
 from nextword.label.tokens import Mint, kept, mint
 
@@ -175,7 +175,7 @@ class People:
             row = session.get(PersonRow, actor.id)
             kept = row.password if row else None
         if not self.passwords.fits(kept, old):
-            raise NotSignedIn("the old password is not right")
+            raise NotSignedIn("the old password is not right", code="wrong_password")
         self._set_password(actor, actor.id, new)
 
     def reset_password(self, actor: Person, person: int, new: str) -> None:
@@ -219,7 +219,7 @@ def add(
     """A new account, with a pseudonym of its own."""
     name = tidy(name)
     if change.session.scalar(select(PersonRow.id).where(PersonRow.name == name)):
-        raise Conflict(f"{name} is taken", do="choose another name")
+        raise Conflict(f"{name} is taken", do="choose another name", code="name_taken")
     row = PersonRow(
         name=name,
         pseudonym=("m-" if is_machine else "p-") + secrets.token_hex(4),
@@ -244,7 +244,12 @@ def tidy(name: str) -> str:
     """A name in the one form that it is compared in: NFKC, case folded, without spaces around it."""
     name = unicodedata.normalize("NFKC", name).strip().casefold()
     if not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
-        raise BadInput(f"a name has 1 to {LONGEST_NAME} printable characters", do="choose another")
+        raise Unusable(
+            f"a name has 1 to {LONGEST_NAME} printable characters",
+            do="choose another",
+            code="bad_name",
+            facts={"most": LONGEST_NAME},
+        )
     return name
 
 
@@ -257,7 +262,8 @@ def _row(change: Change, person: int) -> PersonRow:
 
 def _holds(row: InvitationRow | None, now: datetime) -> InvitationRow:
     if row is None or row.uses_left < 1 or row.expires <= now:
-        raise NotSignedIn("this invitation does not hold (any more)", do="ask for a new one")
+        what = "this invitation does not hold (any more)"
+        raise NotSignedIn(what, do="ask for a new one", code="invitation")
     return row
 
 

@@ -112,7 +112,9 @@ class Projects:
         settings = settings or ProjectSettings()
         with self.database.write(actor) as change:
             if change.session.scalar(select(ProjectRow.id).where(ProjectRow.name == name)):
-                raise Conflict(f"there is a project {name} already", do="choose another name")
+                raise Conflict(
+                    f"there is a project {name} already", do="choose another name", code="name_taken"
+                )
             row = ProjectRow(name=name, settings=dataclasses.asdict(settings), created=change.now)
             change.session.add(row)
             change.session.flush()

@@ -75,7 +75,8 @@ class Quizzes:
                 raise BadInput(f"{len(choices)} answers to {len(guide.quiz)} questions")
             left = settings_of(row).quiz_tries - _tries(change.session, actor.id, project)
             if left <= 0:
-                raise NotAllowed("no tries are left", do="read the guide and ask an owner for another try")
+                do = "read the guide and ask an owner for another try"
+                raise NotAllowed("no tries are left", do=do, code="no_tries_left")
             result = _mark(guide, choices, left - 1)
             change.session.add(
                 QuizAttemptRow(

@@ -60,7 +60,7 @@ class Sessions:
             known = (PersonRow.name == name) & PersonRow.is_active & ~PersonRow.is_machine
             row = change.session.scalar(select(PersonRow).where(known))
         if not self.passwords.fits(row.password if row else None, password) or row is None:
-            raise NotSignedIn("the name or the password is not right")
+            raise NotSignedIn("the name or the password is not right", code="wrong_login")
         stale = row.password is not None and self.passwords.is_stale(row.password)
         fresh = self.passwords.hasher.hash(password) if stale else None
         return self._open(person_of(row), address, fresh)

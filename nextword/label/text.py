@@ -11,48 +11,60 @@ import json
 import math
 from typing import Any
 
-from nextword.common.errors import BadInput
+from nextword.label.refusals import Unusable
 
 MOST_BYTES = 1 << 20
 
 
 def checked(text: Any, what: str, most: int = MOST_BYTES) -> str:
-    """The text; BadInput when it is none, empty, too long, or cannot be stored."""
+    """The text; Unusable when it is none, empty, too long, or cannot be stored."""
     if not isinstance(text, str) or not text.strip():
-        raise BadInput(f"{what} is empty")
+        raise Unusable(f"{what} is empty", code="empty", facts={"what": what})
     if len(text) > most:
-        raise BadInput(f"{what} has {len(text):,} characters, at most {most:,} fit")
+        raise Unusable(
+            f"{what} has {len(text):,} characters, at most {most:,} fit",
+            code="too_long",
+            facts={"what": what, "most": most},
+        )
     storable(text, what)
     return text
 
 
 def storable(value: Any, what: str) -> Any:
-    """The JSON value; BadInput when some part of it cannot be stored, or it is too large."""
+    """The JSON value; Unusable when some part of it cannot be stored, or it is too large."""
     _walk(value, what, depth=0)
     if len(json.dumps(value, ensure_ascii=False).encode()) > MOST_BYTES:
-        raise BadInput(f"{what} is larger than {MOST_BYTES:,} bytes")
+        raise Unusable(
+            f"{what} is larger than {MOST_BYTES:,} bytes",
+            code="too_long",
+            facts={"what": what, "most": MOST_BYTES},
+        )
     return value
+
+
+def _bad(what: str, part: str) -> Unusable:
+    return Unusable(f"{what} holds {part}", code="bad_character", facts={"what": what})
 
 
 def _walk(value: Any, what: str, depth: int) -> None:
     if depth > 32:
-        raise BadInput(f"{what} is nested too deeply")
+        raise Unusable(f"{what} is nested too deeply")
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise BadInput(f"{what} holds a character that is none (NUL, or half a surrogate pair)")
+            raise _bad(what, "a character that is none (NUL, or half a surrogate pair)")
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise BadInput(f"{what} is not JSON")
+                raise Unusable(f"{what} is not JSON")
             _walk(key, what, depth + 1)
             _walk(item, what, depth + 1)
     elif isinstance(value, (list, tuple)):
         for item in value:
             _walk(item, what, depth + 1)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise BadInput(f"{what} holds a number that is none ({value})")
+        raise _bad(what, f"a number that is none ({value})")
     elif value is not None and not isinstance(value, (bool, int, float)):
-        raise BadInput(f"{what} is not JSON")
+        raise Unusable(f"{what} is not JSON")
 
 
 def fraction(*parts: Any) -> float:
