@@ -1,14 +1,22 @@
-"""A real web server on loopback, whose pages a test writes down as a table."""
+"""A real web server on loopback, whose pages a test writes down as a table; and pages that pydoc makes."""
 
 from __future__ import annotations
 
 import http.server
+import importlib.util
+import pydoc
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+
+from nextword.data.archive import ArchiveWriter, Page
+from nextword.data.facts import Fact, page_facts
+from nextword.data.pydoc_page import pydoc_page
 
 Answer = (
     bytes | str | tuple[int, dict[str, str], bytes] | Callable[[http.server.BaseHTTPRequestHandler], None]
@@ -81,3 +89,83 @@ def web() -> Iterator[Web]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+SHOP = '''
+"""A shop with prices."""
+
+LIMIT = 40
+
+def price(name, *, tax=0.1, currency=None):
+    """Return the price of one thing, e.g. of bread. It is rounded.
+
+    More is said here.
+    """
+
+def close():
+    pass
+
+class Basket:
+    """Collects things that somebody wants to buy."""
+
+    def __init__(self, owner, size=LIMIT):
+        pass
+
+    def add(self, thing, count=1):
+        """Put a thing into the basket some times."""
+
+    @staticmethod
+    def empty():
+        """Make a basket that holds nothing yet."""
+
+    @property
+    def weight(self):
+        """All things together weigh so much."""
+
+class Bag(Basket):
+    """Carries what a basket cannot hold."""
+'''
+
+
+@dataclass
+class Pydoc:
+    """Pages as pydoc makes them, of modules that a test writes down."""
+
+    folder: Path
+    shop: str = SHOP
+
+    def html(self, name: str = "shop", source: str = SHOP) -> str:
+        """What pydoc's server answers for the module."""
+        path = self.folder / f"{name}.py"
+        path.write_text(source)
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # where pydoc looks for the functions' own module
+        try:
+            spec.loader.exec_module(module)
+            page = pydoc.html.page(pydoc.describe(module), pydoc.html.document(module, name))
+        finally:
+            del sys.modules[name]
+        return page.replace("<title>Python: ", "<title>Pydoc: ")
+
+    def page(self, name: str = "shop", source: str = SHOP) -> Page:
+        """The page as a crawl keeps it."""
+        url, body = f"http://pydoc.localhost/{name}.html", self.html(name, source).encode()
+        return Page(url, "2026-11-23T00:00:00Z", "text/html", "utf-8", body)
+
+    def facts(self, name: str = "shop", source: str = SHOP) -> list[Fact]:
+        """The facts of the page, before they are made unique."""
+        return list(page_facts(pydoc_page(self.html(name, source)), self.page(name, source)))
+
+    def crawl(self, modules: dict[str, str]) -> Path:
+        """The folder of a finished crawl of these modules."""
+        with ArchiveWriter(self.folder / "crawl", {"origin": "test"}) as archive:
+            for name, source in modules.items():
+                archive.write(self.page(name, source))
+        return self.folder / "crawl"
+
+
+@pytest.fixture
+def small_pydoc(tmp_path: Path) -> Pydoc:
+    """Pages of modules of the test's own."""
+    return Pydoc(tmp_path)
