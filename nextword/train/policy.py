@@ -16,7 +16,10 @@ the reference fast, or its answers grow without end: training then stops, says s
 from before. The reward may be a function of the conversation, such as a `Task.reward`, or the folder of a
 reward model; the critic then begins as that model.
 
-Left out: an entropy bonus, and learning from answers of an older policy.
+InstructGPT (Ouyang et al. 2022) whitened rewards, which is a setting here: with a reward in natural units
+it changes how dear the leash is from step to step. Left out of it: the mix with pretraining's gradients
+(PPO-ptx), and minibatches, since a step of ours is about as large as one. Left out of others: an entropy
+bonus, drawing new prompts for dropped groups (DAPO), and learning from answers of an older policy.
 """
 
 from __future__ import annotations
@@ -57,6 +60,7 @@ class PolicySettings(StageSettings):
     value_clip: float = option(0.2, "ppo: how far one step's values may move", above=0)
     gamma: float = option(1.0, "ppo: discount of a token", above=0, most=1)
     gae_lambda: float = option(0.95, "ppo: 0 trusts the critic, 1 the rewards", least=0, most=1)
+    whiten_rewards: bool = option(False, "ppo: divide the rewards of a step's tokens by their deviation")
     missing_eos: float = option(1.0, "taken from the reward of an answer that does not end", least=0)
     max_kl: float = option(25.0, "nats an answer beyond which training stops; 0 never", least=0)
     max_growth: float = option(3.0, "growth of the answers at which training stops; 0 never", least=0)
@@ -80,7 +84,8 @@ class PolicySettings(StageSettings):
 
 @dataclass(frozen=True)
 class PolicyResult:
-    """How it ended. Rewards are means over the first and last tenth of the steps; kl is nats an answer.
+    """How it ended. Rewards and lengths are means over the first and last tenth of the steps; kl is nats an
+    answer.
 
     stopped: why it ended early, with the model of the last checkpoint before; "" when it did not.
     """
@@ -93,9 +98,17 @@ class PolicyResult:
     reward_before: float
     reward: float
     kl: float | None
+    length_before: float
     length: float
     stopped: str
     seconds: float
+
+    def told(self) -> str:
+        """How it ended, in a line for a person."""
+        told = f"{self.method}: {self.prompts:,} prompts, {self.steps:,} steps"
+        told += f"; reward {self.reward_before:.3f} at first, {self.reward:.3f} at last"
+        told += f"; answers of {self.length_before:.1f} tokens, now {self.length:.1f}"
+        return told + ("" if self.kl is None else f"; {self.kl:.2f} nats an answer from the first model")
 
 
 def align_by_policy(

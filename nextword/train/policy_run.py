@@ -15,12 +15,13 @@ from nextword.common.records import Conversation, read_records, write_records
 from nextword.common.terminal import printable
 from nextword.train.answer_rewards import ByFunction, ByModel, Score, critic
 from nextword.train.assistant import Assistant, fingerprint
+from nextword.train.bounds import Hacked
 from nextword.train.curves import Panel, draw_curves
 from nextword.train.distributed import Processes
 from nextword.train.loop import Loop
 from nextword.train.policy import PolicyResult, PolicySettings, Reward
 from nextword.train.policy_losses import AdaptiveKL
-from nextword.train.policy_step import Hacked, Learners, PolicyStep
+from nextword.train.policy_step import Learners, PolicyStep
 from nextword.train.prompts import PromptBatches, prompts_of
 from nextword.train.rollout import EngineRollout, Rollout
 from nextword.train.stage import Stage
@@ -30,7 +31,10 @@ PANELS = (
     Panel("KL to the reference (nats an answer)", ("kl",)),
     Panel("Entropy (nats a token)", ("entropy",)),
     Panel("Tokens of an answer", ("length",)),
-    Panel("Share clipped, dropped, ended", ("clipped", "dropped", "stopped")),
+    Panel("Share clipped, ended, dropped", ("clipped", "stopped", "dropped")),
+)
+CRITIC = (
+    Panel("Share clipped, ended", ("clipped", "stopped")),
     Panel("Explained variance of the critic", ("explained_variance",)),
 )
 
@@ -136,8 +140,13 @@ class PolicyRun:
             self._keep_sample(step, conversation, reward)
             said = str(conversation.messages[-1].content)
             progress.say(printable(f"after {100 * step / steps:.0f} %, reward {reward:.2f}: {said:.200}"))
-        draw_curves(self.stage.metrics, PANELS, self.out / "curves.png", f"Rewarded: {self.settings.method}")
+        self._draw("Rewarded")
         self.stage.metrics.append("evaluation", step)
+
+    def _draw(self, what: str) -> None:
+        method = self.settings.method
+        panels = (*PANELS[:-1], *CRITIC) if method == "ppo" else PANELS
+        draw_curves(self.stage.metrics, panels, self.out / "curves.png", f"{what}: {method}")
 
     def _keep_sample(self, step: int, conversation: Conversation, reward: float) -> None:
         path = self.out / "samples.jsonl"
@@ -153,7 +162,7 @@ class PolicyRun:
         if good is None:  # the very first answers, of a model that has learnt nothing yet
             do = "choose bounds that the assistant itself is within"
             raise Failure(found.what, where=self.out, do=do) from found
-        draw_curves(self.stage.metrics, PANELS, self.out / "curves.png", f"Stopped: {self.settings.method}")
+        self._draw("Stopped")
         self.stage.checkpoints.drop_after(good)
         self.stage.show_model(good)
         loop.step = good
@@ -172,6 +181,7 @@ class PolicyRun:
             reward_before=statistics.fmean(line["reward"] for line in steps[:tenth]),
             reward=statistics.fmean(line["reward"] for line in steps[-tenth:]),
             kl=next((line["kl"] for line in reversed(steps) if "kl" in line), None),
+            length_before=statistics.fmean(line["length"] for line in steps[:tenth]),
             length=statistics.fmean(line["length"] for line in steps[-tenth:]),
             stopped=stopped,
             seconds=loop.seconds,

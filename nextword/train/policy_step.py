@@ -17,13 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from nextword.common.dialogue import Trajectory
-from nextword.common.errors import BadInput, Failure
+from nextword.common.errors import BadInput
 from nextword.common.records import Conversation
 from nextword.model.llama import Llama
 from nextword.model.scalar_head import ScalarLlama
 from nextword.train import policy_losses as policy
 from nextword.train.answer_rewards import Score
 from nextword.train.assistant import Assistant
+from nextword.train.bounds import check_bounds
 from nextword.train.branches import Packed, Tree, pack_trees
 from nextword.train.memory import keep_freed_memory
 from nextword.train.optimiser import Optimiser
@@ -41,10 +42,6 @@ ADVANTAGES = {
     "rloo": policy.rloo_advantages,
     "dr_grpo": policy.dr_grpo_advantages,
 }
-
-
-class Hacked(Failure):
-    """The policy is out of bounds: it has found how to be paid without being good."""
 
 
 class Learners(nn.Module):
@@ -112,7 +109,9 @@ class PolicyStep:
         facts: dict[str, float] = {**facts_of(trajectories), **_reward_facts(rewards)}
         experience, kept, more = self._experience(batch, trajectories, rewards)
         facts |= more
-        self._check(facts)
+        if self.batches.first_length is None:
+            self.batches.first_length = facts["length"]
+        check_bounds(self.settings, facts, self.batches.first_length)
         if "kl" in facts:
             self.batches.control.update(facts["kl"])
         loss, norm = torch.zeros(()), torch.zeros(())
@@ -149,39 +148,51 @@ class PolicyStep:
         self, batch: Asked, trajectories: Sequence[Trajectory], rewards: Tensor
     ) -> tuple[Experience, Tensor, dict[str, float]]:
         """What to learn from, which prompts have any to teach (P,), and what the metrics show of it."""
-        settings, G = self.settings, self.settings.samples
+        G = self.settings.samples
         trees = [tree_of_answers(trajectories[n : n + G]) for n in range(0, len(trajectories), G)]
         old = _rows([logprobs_of(one) for one in trajectories])
         mask = _rows([[1.0] * sum(one.mask) for one in trajectories])
-        is_measured = settings.kl_coef > 0 or batch.number % KL_EVERY == 1
-        ref = self._asked(self._reference_of, trees, mask) if is_measured else old
-        facts = {}
-        if is_measured:
-            facts["kl"] = float((policy.k3(old, ref) * mask).sum(1).mean())
-            facts["kl_coef"] = self.batches.control.coef
-        kept, values, returns = (
-            torch.ones(len(trees), dtype=torch.bool),
-            torch.zeros_like(old),
-            torch.zeros_like(old),
-        )
-        if settings.method == "ppo":
+        ref, facts = self._leash(batch, trees, old, mask)
+        values, returns = torch.zeros_like(old), torch.zeros_like(old)
+        kept = torch.ones(len(trees), dtype=torch.bool)
+        if self.settings.method == "ppo":
             values = self._asked(self._values_of, trees, mask)
-            leashed = policy.token_rewards(
-                rewards.flatten(), policy.k1(old, ref), mask, self.batches.control.coef
-            )
-            advantages, returns = policy.gae(leashed, values, mask, settings.gamma, settings.gae_lambda)
+            advantages, returns = self._by_critic(rewards.flatten(), values, old, ref, mask)
             facts["explained_variance"] = float(policy.explained_variance(values, returns, mask))
-            advantages = policy.whitened(advantages, mask)
         else:
-            if settings.method == "rloo":
-                distance = (policy.k1(old, ref) * mask).sum(1).view_as(rewards)
-                rewards = rewards - self.batches.control.coef * distance
-            grouped = ADVANTAGES[settings.method](rewards)
-            kept = grouped.kept
+            grouped = self._by_group(rewards, old, ref, mask)
+            kept, advantages = grouped.kept, grouped.advantages.flatten()[:, None] * mask
             facts["dropped"] = 1 - float(kept.float().mean())
-            advantages = grouped.advantages.flatten()[:, None] * mask
         tensors = (mask, old, ref, advantages, values, returns)
         return Experience(trees, *(tensor.to(self.device) for tensor in tensors)), kept, facts
+
+    def _leash(
+        self, batch: Asked, trees: Sequence[Tree], old: Tensor, mask: Tensor
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The reference's log-probabilities and the KL; the old ones and none where neither is asked for."""
+        if not (self.settings.kl_coef > 0 or batch.number % KL_EVERY == 1):
+            return old, {}
+        ref = self._asked(self._reference_of, trees, mask)
+        kl = float((policy.k3(old, ref) * mask).sum(1).mean())
+        return ref, {"kl": kl, "kl_coef": self.batches.control.coef}
+
+    def _by_critic(
+        self, rewards: Tensor, values: Tensor, old: Tensor, ref: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Advantages, whitened, and returns; the leash is part of the reward of every token."""
+        settings = self.settings
+        leashed = policy.token_rewards(rewards, policy.k1(old, ref), mask, self.batches.control.coef)
+        if settings.whiten_rewards:
+            leashed = policy.whitened(leashed, mask, shift=False)
+        advantages, returns = policy.gae(leashed, values, mask, settings.gamma, settings.gae_lambda)
+        return policy.whitened(advantages, mask), returns
+
+    def _by_group(self, rewards: Tensor, old: Tensor, ref: Tensor, mask: Tensor) -> policy.Grouped:
+        """Against the other answers to the same prompt; rloo's leash is part of an answer's reward."""
+        if self.settings.method == "rloo":
+            distance = (policy.k1(old, ref) * mask).sum(1).view_as(rewards)
+            rewards = rewards - self.batches.control.coef * distance
+        return ADVANTAGES[self.settings.method](rewards)
 
     @torch.no_grad()
     def _asked(self, read: Callable[[Packed], Tensor], trees: Sequence[Tree], mask: Tensor) -> Tensor:
@@ -261,28 +272,6 @@ class PolicyStep:
             self.optimiser.step()
         self.optimiser.zero_grad()
         return max(norms, key=lambda norm: not bool(norm.isfinite()))
-
-    def _check(self, facts: Mapping[str, float]) -> None:
-        """Hacked when KL or length is out of bounds."""
-        settings, length = self.settings, facts["length"]
-        if self.batches.first_length is None:
-            self.batches.first_length = length
-        first = self.batches.first_length
-        if settings.max_kl and facts.get("kl", 0.0) > settings.max_kl:
-            raise _hacked(
-                f"{facts['kl']:.1f} nats an answer from the reference, allowed are {settings.max_kl:g}"
-            )
-        if settings.max_growth and length > settings.max_growth * first:
-            raise _hacked(f"answers of {length:.1f} tokens, {first:.1f} at first")
-        if length < settings.least_length:
-            raise _hacked(f"answers of {length:.1f} tokens, at least {settings.least_length:g} are wanted")
-
-
-def _hacked(what: str) -> Hacked:
-    return Hacked(
-        f"the reward is being hacked: {what}",
-        do="look at the last answers; a larger kl_coef or a lower rate holds it, a better reward cures it",
-    )
 
 
 def _rows(lists: Sequence[Sequence[float]]) -> Tensor:

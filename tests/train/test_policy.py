@@ -123,6 +123,16 @@ def test_an_adaptive_leash_survives_an_interruption(assistant, tmp_path, monkeyp
     assert whole == cut and whole[-1][1] > QUICK.kl_coef
 
 
+def test_whitened_rewards_are_as_spread_whatever_their_unit(assistant, tmp_path):
+    losses = []
+    for whiten in (False, True):
+        settings = replace(QUICK, method="ppo", steps=1, batch=8, kl_coef=0.0, whiten_rewards=whiten)
+        out = tmp_path / str(whiten)
+        align_by_policy(settings, assistant, PROMPTS, lambda talk: (-1) ** talk.meta["n"] * 1000.0, out)
+        losses.append(lines(out)[0]["value_loss"])
+    assert losses[0] > 1e5 and losses[1] < 100
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_reward_that_is_no_number_is_an_error_that_names_the_answer(assistant, tmp_path, value):
     with pytest.raises(BadInput, match=rf"the reward of the answer .* is {value}; mend the reward"):
