@@ -37,6 +37,8 @@ VERBS: dict[str, dict[str, str]] = {
         "tokenise": "learn a byte-level BPE vocabulary and write token shards",
         "pretrain": "train a network to predict the next word",
         "finetune": "teach a base model to answer, from conversations that people wrote",
+        "reward": "learn what people prefer, from their comparisons",
+        "align": "make an assistant prefer what people prefer, or what is rewarded",
         "evaluate": "examine models side by side and write a report card",
         "label": "people write, correct, compare and rate answers",
         "round": "corrected answers make the next assistant, unless it is worse at anything",
@@ -55,7 +57,7 @@ VERBS: dict[str, dict[str, str]] = {
 }
 """Every verb with its one line of help; its module is `nextword.cli.VERB`."""
 
-RESUMED = ("make", "pull", "collect", "pretrain", "finetune", "round")
+RESUMED = ("make", "pull", "collect", "pretrain", "finetune", "reward", "align", "round")
 """Verbs that go on where they were stopped."""
 
 

@@ -64,7 +64,7 @@ def _option(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
     if get_origin(kind) is tuple:
         kind = list[get_args(kind)[0]]  # type: ignore[misc]
     default = ", ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-    shown = "none" if default is None or default == "" else default
+    shown = field.metadata.get("usual") or ("none" if default is None or default == "" else default)
     help = f"{field.metadata.get('help', '')} [default: {shown}]"
     return inspect.Parameter(
         field.name,

@@ -20,8 +20,10 @@ from nextword.recipes.make import MakeSettings
 from nextword.recipes.round_settings import RoundSettings
 from nextword.release.release import ReleaseSettings
 from nextword.tokenizer.training import TokenizerSettings
+from nextword.train.align import AlignSettings
 from nextword.train.finetune import FinetuneSettings
 from nextword.train.pretrain import PretrainSettings
+from nextword.train.reward import RewardSettings
 
 VERBS: dict[str, type[Any]] = {
     "make": MakeSettings,
@@ -31,6 +33,8 @@ VERBS: dict[str, type[Any]] = {
     "tokenise": TokenizerSettings,
     "pretrain": PretrainSettings,
     "finetune": FinetuneSettings,
+    "reward": RewardSettings,
+    "align": AlignSettings,
     "evaluate": EvaluateSettings,
     "label": ProjectSettings,
     "round": RoundSettings,
@@ -54,7 +58,7 @@ def _lines() -> Iterator[str]:
         yield "| setting | default | what it does |"
         yield "| --- | --- | --- |"
         for field in dataclasses.fields(settings):
-            default = field.default
+            default = field.metadata.get("usual") or field.default
             shown = ", ".join(map(str, default)) if isinstance(default, tuple) else str(default).strip()
             help = field.metadata["help"].replace("|", "\\|")
             yield f"| `{field.name}` | {shown or 'none'} | {help} |"

@@ -22,10 +22,11 @@ from nextword.train.sequence_logprobs import in_pieces, token_logprobs
 
 @dataclass(frozen=True)
 class Divergence:
-    """Nats an answer, and nats a token."""
+    """Nats an answer, nats a token, and tokens of an answer."""
 
     answer: float
     token: float
+    length: float
 
 
 @torch.no_grad()
@@ -50,4 +51,5 @@ def divergence(
         own, ref = (token_logprobs(model, packed).logprobs for model in (policy, reference))
         total += float(k3(own, ref).sum())
         count += len(own)
-    return Divergence(total / max(len(trees), 1), total / max(count, 1))
+    answers = max(len(trees), 1)
+    return Divergence(total / answers, total / max(count, 1), count / answers)

@@ -65,7 +65,8 @@ class PreferenceSettings(StageSettings):
 class PreferenceResult:
     """How it ended. Accuracy is the share of held-out pairs whose chosen answer the policy's reward prefers.
 
-    kl: nats an answer from the first model, on the policy's own answers. None without held-out prompts.
+    kl: nats an answer from the first model, on the policy's own answers, of `length` tokens in the mean. None
+    without held-out prompts.
     """
 
     model: Path
@@ -79,7 +80,19 @@ class PreferenceResult:
     accuracy: float | None
     margin: float | None
     kl: float | None
+    length: float | None
     seconds: float
+
+    def told(self) -> str:
+        """How it ended, in a line for a person."""
+        told = f"{self.method}: {self.records:,} records, {self.steps:,} steps, loss {self.loss:.3f}"
+        if self.accuracy is None or self.accuracy_before is None:
+            return f"{told}; none was held out, so how often it is right is not known"
+        told += f"; {self.accuracy:.0%} of {self.held_out:,} held-out ones right"
+        told += f" ({self.accuracy_before:.0%} before)"
+        if self.kl is not None and self.length is not None:
+            told += f"; own answers of {self.length:.1f} tokens, {self.kl:.2f} nats from the first model"
+        return told
 
 
 def align_by_preference(

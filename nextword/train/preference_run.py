@@ -36,10 +36,10 @@ MEASURED = 256
 PANELS = (
     Panel("Loss", ("loss",), ("loss",)),
     Panel("Accuracy", ("accuracy",), ("accuracy",)),
-    Panel("Rewards", ("chosen_reward", "rejected_reward")),
-    Panel("Margin", ("margin",), ("margin",)),
+    Panel("Rewards", ("chosen_reward", "rejected_reward"), ("margin",)),
     Panel("Log-probability of an answer", ("chosen_logprob", "rejected_logprob")),
     Panel("KL of own answers (nats)", (), ("kl",)),
+    Panel("Tokens of own answers", (), ("length",)),
 )
 
 
@@ -159,7 +159,7 @@ class PreferenceRun:
             self.settings.answer_tokens,
             self.settings.seed,
         )
-        return {"kl": found.answer, "kl_token": found.token}
+        return {"kl": found.answer, "kl_token": found.token, "length": found.length}
 
     def _result(self, loop: Loop, before: dict[str, float]) -> PreferenceResult:
         steps = list(self.stage.metrics.lines("step"))
@@ -177,6 +177,7 @@ class PreferenceRun:
             accuracy=last.get("accuracy"),
             margin=last.get("margin"),
             kl=last.get("kl"),
+            length=last.get("length"),
             seconds=loop.seconds,
         )
 

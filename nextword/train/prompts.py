@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from nextword.common.records import Conversation
+from nextword.common.dialogue import FORMATS, comparison_of, conversation_of, messages_of
+from nextword.common.errors import BadInput
+from nextword.common.records import Conversation, read_records
 from nextword.tokenizer.chat import ChatTemplate
 from nextword.train.comparisons import Draws
 from nextword.train.policy_losses import AdaptiveKL
@@ -43,6 +46,27 @@ def prompts_of(conversations: Iterable[Conversation], chat: ChatTemplate, contex
         found.kept.append(asked)
         found.lengths.append(length)
     return found
+
+
+def read_prompts(path: Path) -> Iterator[Conversation]:
+    """What the conversations, comparisons or rated answers of a file ask; BadInput names what is none."""
+    for number, record in enumerate(read_records(path), 1):
+        try:
+            yield _prompt(record)
+        except ValueError as error:
+            raise BadInput(f"record {number}: {error}", where=path, do=FORMATS) from error
+
+
+def _prompt(record: dict[str, Any]) -> Conversation:
+    """The prompt of one record, or a conversation that may have an answer; ValueError for what is neither."""
+    if "messages" in record:
+        return conversation_of(record)
+    if "chosen" in record:  # whose prompt may be what both sides begin with
+        compared = comparison_of(record)
+        return Conversation(compared.prompt, compared.meta.get("tools"), compared.meta)
+    meta = record.get("meta")
+    asked = messages_of(record.get("prompt"), "user")
+    return Conversation(asked, record.get("tools"), meta if isinstance(meta, dict) else {})
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,18 @@ class RewardResult:
     spread: float | None
     seconds: float
 
+    def told(self) -> str:
+        """How it ended, in a line for a person."""
+        learnt = f"{self.records:,} comparisons, {self.steps:,} steps, loss {self.loss:.3f}"
+        if self.accuracy is None:
+            return f"{learnt}; none was held out, so how often it is right is not known"
+        told = f"{learnt}; {self.accuracy:.0%} of {self.held_out:,} held-out ones right"
+        if self.calibration_error is not None:
+            told += f", calibration error {self.calibration_error:.2f}"
+        if self.length_correlation is not None:
+            told += f", correlation with length {self.length_correlation:+.2f}"
+        return told
+
 
 def train_reward(
     settings: RewardSettings,

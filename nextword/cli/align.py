@@ -1,0 +1,37 @@
+"""Make an assistant prefer what people prefer, or do what is rewarded; the same command continues it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nextword.cli.options import verb
+from nextword.train.align import AlignData, AlignSettings, align
+
+
+@verb(AlignSettings)
+def run(
+    settings: Any,
+    assistant: Annotated[Path, typer.Argument(help="a run with an assistant, or a checkpoint folder")],
+    data: Annotated[list[Path] | None, typer.Option(help="comparisons; with --reward prompts")] = None,
+    reward: Annotated[
+        Path | None, typer.Option(help="a reward model, as `nextword reward` makes one")
+    ] = None,
+    task: Annotated[Path | None, typer.Option(help="questions whose answers a machine can check")] = None,
+    closed_book: Annotated[
+        bool, typer.Option("--closed-book", help="ask the task's questions without their pages")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="where it goes", show_default="ASSISTANT/aligned")] = None,
+) -> None:
+    """Align, then say how it ended."""
+    out = out or assistant / "aligned"
+    made = align(settings, assistant, AlignData(tuple(data or ()), reward, task, closed_book), out)
+    for reason, count in made.left_out.items():
+        print(f"left out: {count:,} {reason}")
+    print(f"{made.model}: {made.told()}")
+    if stopped := getattr(made, "stopped", ""):
+        print(f"stopped early: {stopped}")
+    print(f"plot: {out / 'curves.png'}")
+    print(f"next: nextword chat {made.model}")
