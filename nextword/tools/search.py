@@ -121,8 +121,10 @@ class Index:
         match = " OR ".join(f'"{term}"' for term in wanted)
         rows = self._sql.execute(
             "select page.id, page.title, page.url, substr(page.text, start + 1, end - start), start, end,"
-            " -bm25(term, ?, ?, ?) as score from term join passage on passage.number = term.rowid"
-            " join page on page.number = passage.page where term match ? order by score desc limit ?",
+            " score from (select rowid as found, -bm25(term, ?, ?, ?) as score from term where term match ?"
+            " order by score desc limit ?)"  # the best first, and only then their texts
+            " join passage on passage.number = found join page on page.number = passage.page"
+            " order by score desc",
             (*WEIGHTS, match, count),
         )
         return [Hit(*row) for row in rows]
