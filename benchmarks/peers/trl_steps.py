@@ -46,17 +46,21 @@ class Asked(TrainerCallback):
         said = {
             "seconds": time.perf_counter() - self.began,
             "processors": time.process_time() - self.processors,
-            "tokens": int(self.trainer._total_train_tokens - self.counted),
+            "tokens": self._tokens() - self.counted,
         }
         print(json.dumps(said), flush=True)
         self._wait(control)
+
+    def _tokens(self) -> int:
+        """Of whole sequences, without padding; each trainer counts them in a place of its own."""
+        return int(self.trainer._total_train_tokens + self.trainer.state.num_input_tokens_seen)
 
     def _wait(self, control) -> None:
         line = sys.stdin.readline()
         if not line:
             control.should_training_stop = True
             return
-        self.left, self.counted = int(line), self.trainer._total_train_tokens
+        self.left, self.counted = int(line), self._tokens()
         self.began, self.processors = time.perf_counter(), time.process_time()
 
 

@@ -8,9 +8,9 @@ states do not depend on the answer, so values and gradients are those of the tex
     prompt  A A A A  B B B          a row: documents 0 0 0 ..., branches 0 .. 0 1 1 1 1 2 2 2
     q looks at k:  k <= q, the same document, and k in the prompt or in q's own branch
 
-Several such trees share a row, and how long a row is, is chosen by cost: longer rows waste fewer tokens on
-padding, shorter ones less attention on tokens that are hidden anyway. A tree larger than `ROW` is cut
-between answers, its prompt repeated, since attention over hidden answers would cost more than the prompt.
+Several such trees share a row, and a large tree is cut between answers, its prompt repeated. How long a row
+is and where trees are cut is chosen by cost: longer rows waste fewer tokens on padding and repeated prompts,
+shorter ones less attention on tokens that are hidden anyway.
 
 Left out: an attention that skips hidden blocks. At these sizes attention is a fifth of the products.
 """
@@ -27,6 +27,9 @@ from torch import Tensor
 
 ROW = 768
 """Tokens beyond which a tree is cut, unless one answer alone is longer."""
+
+CUTS = 1, 1.5, 2, 3, 4
+"""Parts of a row beyond which trees may be cut: where one is much larger than the others, less is padded."""
 
 ATTENTION = 1 / 1024
 """What one more token in a row adds to the cost of each of its tokens, against all other work on it."""
@@ -61,6 +64,10 @@ class Tree:
     def tokens(self) -> int:
         """Tokens of all sequences, each with its own prefix: what a padded batch would compute at least."""
         return sum(len(self.prefix) + len(branch.ids) for branch in self.branches)
+
+
+Rows = list[list[tuple[Tree, int]]]
+"""Trees side by side, each with the number of its first sequence."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +126,23 @@ class Packed:
 
 def pack_trees(trees: Sequence[Tree], pad: int = 0, row: int = ROW) -> Packed:
     """Rows of trees. row: tokens of a row to stay below where single answers allow it."""
-    pieces: list[tuple[Tree, int]] = []  # and its first sequence
+    assert all(tree.prefix and tree.branches for tree in trees), "a token to begin with, and a branch"
+    ways = (_laid(trees, int(row / share), row) for share in CUTS)
+    return _filled(min(ways, key=_cost), trees, pad)
+
+
+def _laid(trees: Sequence[Tree], longest: int, row: int) -> Rows:
+    """Rows of trees that are cut where they are longer, of the least cost among a few widths."""
+    pieces: list[tuple[Tree, int]] = []
     first = 0
     for tree in trees:
-        assert tree.prefix and tree.branches, "a tree needs a token to begin with and a branch"
-        pieces += [(piece, first + start) for piece, start in _cut(tree, row)]
+        pieces += [(piece, first + start) for piece, start in _cut(tree, longest)]
         first += len(tree.branches)
-    rows = _rows([piece.size for piece, _ in pieces], row)
-    return _filled([[pieces[n] for n in each] for each in rows], trees, pad)
+    sizes = [piece.size for piece, _ in pieces]
+    largest = max(sizes)
+    widths = {min(largest * quarters // 4, max(largest, row)) for quarters in range(4, 9)}
+    ways = ([[pieces[n] for n in row] for row in _best_fit(sizes, width)] for width in sorted(widths))
+    return min(ways, key=_cost)
 
 
 def _cut(tree: Tree, row: int) -> Iterator[tuple[Tree, int]]:
@@ -140,15 +156,8 @@ def _cut(tree: Tree, row: int) -> Iterator[tuple[Tree, int]]:
     yield Tree(tree.prefix, tree.branches[start:]), start
 
 
-def _rows(sizes: Sequence[int], row: int) -> list[list[int]]:
-    """The packing of least cost over a few widths, from the largest piece to rows of twice `row`."""
-    largest = max(sizes)
-    widths = {width for width in (largest, 3 * largest // 2, 2 * largest) if width <= max(largest, row)}
-    return min((_best_fit(sizes, width) for width in sorted(widths)), key=lambda rows: _cost(rows, sizes))
-
-
-def _cost(rows: list[list[int]], sizes: Sequence[int]) -> float:
-    width = max(sum(sizes[n] for n in row) for row in rows)
+def _cost(rows: Rows) -> float:
+    width = max(sum(piece.size for piece, _ in row) for row in rows)
     return len(rows) * width * (1 + width * ATTENTION)
 
 
@@ -202,7 +211,7 @@ class _Placed:
             yield self.first + k, begin + len(ids) - 1
 
 
-def _filled(rows: list[list[tuple[Tree, int]]], trees: Sequence[Tree], pad: int) -> Packed:
+def _filled(rows: Rows, trees: Sequence[Tree], pad: int) -> Packed:
     firsts = [0, *itertools.accumulate(len(tree.branches) for tree in trees)]
     sequences = firsts.pop()
     width = max(sum(tree.size for tree, _ in row) for row in rows)
