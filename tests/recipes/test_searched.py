@@ -1,0 +1,53 @@
+"""Seed conversations with the passages that the search gives."""
+
+import pytest
+
+from nextword.common.records import Conversation, Document, Message
+from nextword.data.phrases import NOT_THERE
+from nextword.recipes.searched import searched
+from nextword.tools.search import Index
+
+OVEN = "oven\n\nbake(dough, minutes=30)\n    Bake the dough.\n"
+DISHES = "dishes\n\nbake_tin(size)\n    A tin to bake in.\n"
+
+
+@pytest.fixture
+def index(tmp_path):
+    pages = [Document.of(OVEN, "http://docs.test/oven"), Document.of(DISHES, "http://docs.test/dishes")]
+    with Index.build(pages, tmp_path / "search.db") as found:
+        yield found
+
+
+def conversation(question: str, answer: str, form: str = "open-book", lang: str = "en") -> Conversation:
+    messages = [Message("user", question), Message("tool", "shown before"), Message("assistant", answer)]
+    return Conversation(messages, meta={"form": form, "lang": lang, "question": "q"})
+
+
+def made(one: Conversation, index: Index) -> dict[str, Conversation]:
+    return {each.meta["form"]: each for each in searched([one], index, 10)}
+
+
+def test_the_passage_that_holds_the_answer_is_shown_with_it(index):
+    given = made(conversation("How is bake called?", '"bake(dough, minutes=30)" is how.'), index)["searched"]
+    assert [message.role for message in given.messages] == ["user", "tool", "assistant"]
+    assert "Bake the dough." in given.messages[1].content
+    assert given.messages[2].content == '"bake(dough, minutes=30)" is how.'
+    assert given.meta["question"] == "q"
+
+
+def test_a_passage_found_that_does_not_hold_it_is_answered_so(index):
+    one = conversation("bake, bake_tin은 어떻게 부르나요?", '"bake(dough, minutes=30)"입니다.', lang="ko")
+    wrong = made(one, index)["searched-wrong"]
+    assert "A tin to bake in." in wrong.messages[1].content
+    assert wrong.messages[2].content == NOT_THERE["ko"]
+
+
+def test_only_open_book_conversations_are_searched_for_and_at_most_so_many(index):
+    rows = [conversation("How is bake called?", '"bake(dough, minutes=30)"', "copying")]
+    assert list(searched(rows, index, 10)) == []
+    rows = [conversation("How is bake called?", '"bake(dough, minutes=30)"')] * 3
+    assert sum(each.meta["form"] == "searched" for each in searched(rows, index, 2)) == 2
+
+
+def test_a_question_of_which_nothing_is_found_gives_nothing(index):
+    assert made(conversation("zzz?", '"yyy"'), index) == {}
