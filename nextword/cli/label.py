@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from nextword import engine
 from nextword.cli.options import verb
 from nextword.common.errors import BadInput, Corrupt
 from nextword.common.progress import Progress
@@ -23,6 +24,9 @@ from nextword.label.harvest import Format
 from nextword.label.office import Office
 from nextword.label.person import Person, Role
 from nextword.label.project import ProjectSettings
+from nextword.label.tokens import mint
+from nextword.studio.first import found
+from nextword.studio.settings import StudioSettings
 
 app = typer.Typer(
     help=__doc__,
@@ -34,6 +38,10 @@ app = typer.Typer(
 DATABASE = typer.Option(help="an SQLite file, or postgresql://...", envvar="NEXTWORD_LABELS")
 Database = Annotated[str, DATABASE]
 Project = Annotated[str, typer.Option(help="the project's name")]
+OPEN = (
+    "nextword: {host} is open to the network and passwords travel unencrypted; "
+    "put a proxy with TLS before it and say --public https://..."
+)
 FILE, PROJECT = "runs/label/labels.db", "default"
 
 
@@ -63,6 +71,40 @@ def init(
         where = office.database.where
     langs = ", ".join(made.guide.texts)
     print(f"{where}: project {printable(made.name)}, guide version {made.guide.version} ({langs})")
+
+
+@app.command(help="Serve the pages: guide, queues, write, compare, review, figures. Ctrl-C ends it.")
+@verb(StudioSettings)
+def serve(
+    settings: StudioSettings,
+    database: Database = FILE,
+    model: Annotated[
+        list[str] | None, typer.Option(help="a model for the arena, as `chat` takes it (repeatable)")
+    ] = None,
+    owner: Annotated[str, typer.Option(help="make the first owner here, and ask for their password")] = "",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="read the owner's password from standard input")
+    ] = False,
+) -> None:
+    """Open the office, see that somebody can come in, and serve."""
+    from nextword.studio.app import label_app  # the web framework, which no other verb of labelling needs
+    from nextword.studio.serving import is_loopback, serve
+
+    models = [engine.open(each, assistant=True) for each in model or ()]
+    with Office.open(database, _now) as office:
+        if owner and office.people.owner() is None:
+            found(office, owner, _password(owner, password_stdin))
+        secret = "" if office.people.owner() else mint()
+
+        def say(address: str) -> None:
+            print(f"labelling at {address} (Ctrl-C ends it)", flush=True)
+            if secret:
+                print(f"nobody is here yet; the first owner opens {address}/join/{secret}", flush=True)
+            if not is_loopback(settings.host) and not settings.is_secure:
+                print(OPEN.format(host=settings.host), file=sys.stderr, flush=True)
+
+        serve(label_app(office, settings, models, secret), settings, say)
+        print("stopped")
 
 
 @app.command("import", help="Make tasks of JSON Lines: conversations, prompts, comparisons, proposals.")

@@ -23,6 +23,7 @@ from nextword.label.item import Item
 from nextword.label.kinds import Json
 from nextword.label.person import Person
 from nextword.label.project import project_row
+from nextword.label.quiz import must_be_qualified
 from nextword.label.refusals import NoSuch
 from nextword.label.schema import LabelRow, PersonRow, SlotRow, TaskRow
 from nextword.label.sides import shown
@@ -44,6 +45,12 @@ class Arena:
 
     def __init__(self, database: Database, desk: Desk) -> None:
         self.database, self.desk = database, desk
+
+    def must_be_able(self, actor: Person, project: int) -> None:
+        """NotQualified unless the person may label here; asked before models are set to work."""
+        with self.database.read() as session:
+            project_row(session, project)
+            must_be_qualified(session, actor, project)
 
     def battle(
         self,

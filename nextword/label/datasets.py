@@ -104,6 +104,15 @@ class Datasets:
         with self.database.read() as session:
             return [_version(session, row) for row in session.scalars(wanted)]
 
+    def version(self, actor: Person, dataset: int) -> Version:
+        """One version, with where its file lies."""
+        actor.must("owner", "export")
+        with self.database.read() as session:
+            row = session.get(DatasetRow, dataset)
+            if row is None:
+                raise NoSuch(f"no dataset {dataset}")
+            return _version(session, row)
+
     def trace(self, actor: Person, dataset: int, number: int) -> list[Source]:
         """Who made record `number` (from 0) of a dataset, and under which version of the guide."""
         actor.must("reviewer", "trace records")

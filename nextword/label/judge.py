@@ -12,12 +12,13 @@ exported. The judge itself is any callable; model_judge.py makes one of a langua
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from nextword.common.errors import BadInput
@@ -33,6 +34,7 @@ from nextword.label.person import Person
 from nextword.label.project import ProjectSettings, project_row, settings_of
 from nextword.label.refusals import Conflict
 from nextword.label.schema import (
+    AuditRow,
     DatasetRecordRow,
     DecisionRow,
     LabelRow,
@@ -84,6 +86,16 @@ class Alone:
     answer: Json
     score: float
     at: datetime
+
+
+@dataclass(frozen=True)
+class Opined:
+    """A machine that has answered tasks: how many, how many it decided alone, and where its slider stands."""
+
+    name: str
+    suggestions: int
+    decided: int
+    threshold: float | None
 
 
 class Judges:
@@ -152,6 +164,33 @@ class Judges:
                 Alone(task.id, task.kind, made.answer, made.score or 0.0, made.at)
                 for task, made in session.execute(wanted)
             ]
+
+    def known(self, actor: Person, project: int) -> list[Opined]:
+        """The machines that have answered tasks of this project, by name."""
+        actor.must("reviewer", "see how machines judge")
+        suggested = (
+            select(SuggestionRow.by, func.count())
+            .join(TaskRow, TaskRow.id == SuggestionRow.task_id)
+            .where(TaskRow.project_id == project, TaskRow.kind.in_(JUDGED))
+            .group_by(SuggestionRow.by)
+            .order_by(SuggestionRow.by)
+        )
+        moved = select(AuditRow.facts).where(
+            AuditRow.action == "set autonomy", AuditRow.subject == f"project {project}"
+        )
+        alone = (
+            select(PersonRow.name, func.count())
+            .join(DecisionRow, DecisionRow.person_id == PersonRow.id)
+            .join(TaskRow, TaskRow.id == DecisionRow.task_id)
+            .where(TaskRow.project_id == project, DecisionRow.method == "machine")
+            .group_by(PersonRow.name)
+        )
+        with self.database.read() as session:
+            found = session.execute(suggested).all()
+            decided = {name: count for name, count in session.execute(alone)}  # noqa: C416 (a result is no sequence)
+            facts = [json.loads(each) for each in session.scalars(moved.order_by(AuditRow.number))]
+        sliders = {each["by"]: each["threshold"] for each in facts}
+        return [Opined(name, count, decided.get(name, 0), sliders.get(name)) for name, count in found]
 
     def _unseen(self, project: int, name: str, after: int, limit: int = 50) -> list[tuple[int, Question]]:
         seen = exists().where(SuggestionRow.task_id == TaskRow.id, SuggestionRow.by == name)

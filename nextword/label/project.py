@@ -45,9 +45,9 @@ class ProjectSettings:
             ("overlap", 1 <= self.overlap <= MOST_OVERLAP, f"1 to {MOST_OVERLAP}"),
             ("lease_minutes", 0 < self.lease_minutes <= 10_080, "above 0 and at most a week"),
             ("review_share", 0 <= self.review_share <= 1, "between 0 and 1"),
-            ("gold_every", self.gold_every >= 0, "at least 0"),
+            ("gold_every", 0 <= self.gold_every <= 1_000_000, "0 to 1,000,000"),
             ("blind_share", 0 <= self.blind_share <= 1, "between 0 and 1"),
-            ("quiz_tries", self.quiz_tries >= 1, "at least 1"),
+            ("quiz_tries", 1 <= self.quiz_tries <= 1_000_000, "1 to 1,000,000"),
         ):
             if not fits:
                 raise BadInput(f"{name} is {getattr(self, name)}, expected {expected}")
@@ -180,6 +180,13 @@ class Projects:
             if row is None:
                 raise NoSuch(f"no version {version or 'at all'} of this guide")
             return guide_of(row)
+
+    def guides(self, actor: Person, project: int) -> list[Guide]:
+        """Every version of the guide, newest first."""
+        wanted = select(GuideRow).where(GuideRow.project_id == project).order_by(GuideRow.version.desc())
+        with self.database.read() as session:
+            project_row(session, project)
+            return [guide_of(row) for row in session.scalars(wanted)]
 
 
 def project_row(session: Session, project: int, is_locked: bool = False) -> ProjectRow:

@@ -66,6 +66,11 @@ class Quizzes:
             passed = has_qualified(session, actor, project)
             return Quiz(guide.version, questions, guide.pass_mark, max(0, left), passed)
 
+    def is_qualified(self, actor: Person, project: int) -> bool:
+        """Whether the person may label in this project."""
+        with self.database.read() as session:
+            return has_qualified(session, actor, project)
+
     def take(self, actor: Person, project: int, choices: Sequence[int]) -> QuizResult:
         """Mark one try: `choices` is the number of the choice for each question."""
         with self.database.write(actor) as change:
