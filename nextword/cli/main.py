@@ -34,6 +34,8 @@ VERBS: dict[str, dict[str, str]] = {
         "pull": "fetch open weights from a hub, or one file from an address",
         "collect": "crawl a site, or read a folder, into an archive of pages",
         "clean": "keep what is worth reading, and report what was dropped and why",
+        "seed": "questions and answers derived from the Python documentation, to finetune on",
+        "propose": "draft questions about any documents, for people to approve",
         "tokenise": "learn a byte-level BPE vocabulary and write token shards",
         "pretrain": "train a network to predict the next word",
         "finetune": "teach a base model to answer, from conversations that people wrote",

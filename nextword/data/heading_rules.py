@@ -18,7 +18,7 @@ ADVERBS = re.compile(
 )
 """After these, no noun that a verb could take."""
 NO_ADVICE = re.compile(
-    r"(?:될|원할|있을|없을|보일|느낄|않을|일|필요할|모를|지날|거부될|발생할|넣을|싶을|담을) 수(?:도)? 있습니다\.$"
+    r"(?:될|원할|있을|없을|보일|느낄|않을|일|필요할|모를|지날|발생할|넣을|싶을|담을) 수(?:도)? 있습니다\.$"
 )
 ASKS = re.compile(
     r"(?:[가-힣](?:까요|나요|가요|는지요|ㄴ가)|(?:What|How|Why|When|Where|Who|Which|Can|Does|Do|Is|Should|Are)\b.*)\?$"

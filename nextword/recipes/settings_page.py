@@ -12,7 +12,9 @@ from typing import Any
 
 from nextword.data.clean import CleanSettings
 from nextword.data.collect import CollectSettings
+from nextword.data.propose import ProposeSettings
 from nextword.data.pull import PullSettings
+from nextword.data.questions import QuestionSettings
 from nextword.evaluate.examination import EvaluateSettings
 from nextword.evaluate.recall import RecallSettings
 from nextword.label.project import ProjectSettings
@@ -30,6 +32,8 @@ VERBS: dict[str, type[Any]] = {
     "pull": PullSettings,
     "collect": CollectSettings,
     "clean": CleanSettings,
+    "seed": QuestionSettings,
+    "propose": ProposeSettings,
     "tokenise": TokenizerSettings,
     "pretrain": PretrainSettings,
     "finetune": FinetuneSettings,
