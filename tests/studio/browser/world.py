@@ -41,6 +41,15 @@ ANSWERS = {
 }
 
 
+DRAFTS = {
+    "en": (QUESTIONS[4][1], "The default of `sep` is an empty string, as in `print('a', 'b')`."),
+    "ko": (
+        "`print`에서 `sep`의 기본값은 무엇인가요?",
+        "`sep`의 기본값은 빈 문자열입니다. `print('a', 'b')`처럼 쓰면 사이가 붙습니다.",
+    ),
+}
+
+
 class Clock:
     """The time it is, moved on by what the world has lived through."""
 
@@ -72,10 +81,16 @@ class World:
     """An office with people in every role and a project without a quiz, on a database file."""
 
     def __init__(self, file: Path) -> None:
-        self.clock, self.folder = Clock(), file.parent
+        self.clock, self.folder, self.moves = Clock(), file.parent, 0
         self.office = Office(Database.open(file, self.clock), CHEAP)
         self.owner = self.office.people.found("ara", PASSWORD)
         self.project = self._project("python-docs", overlap=1)
+
+    def move_in(self) -> None:
+        """Another project, and somebody new to work on it."""
+        self.moves += 1
+        self.project = self._project(f"python-docs-{self.moves}", overlap=1)
+        self.labeller = self.person(f"bora-{self.moves}")
 
     def person(self, name: str, role: str = "labeller") -> Person:
         token = self.invitation(role)
@@ -90,7 +105,7 @@ class World:
         return made.id
 
     def quizzed(self) -> int:
-        return self._project("with-a-quiz", has_quiz=True)
+        return self._project(f"with-a-quiz-{self.moves}", has_quiz=True)
 
     def add(self, *records: dict[str, Any], project: int | None = None, **how: Any) -> None:
         self.office.intake.add(self.owner, project or self.project, records, **how)
@@ -145,6 +160,16 @@ class BusyWorld(World):
             self.owner, self.project, Conversation(said), "Wrong sum", model="tiny-1"
         )
         self.clock.ahead = timedelta(0)
+
+    def hang_pictures(self) -> None:
+        """A comparison and a correction in each language, in a project named in that language."""
+        self.gallery = {}
+        for lang, name in (("en", "python docs"), ("ko", "파이썬 설명서")):
+            self.gallery[lang] = self._project(name)
+            self.compare(lang, project=self.gallery[lang])
+            question, draft = DRAFTS[lang]
+            turns = [{"role": "user", "content": question}, {"role": "assistant", "content": draft}]
+            self.add({"messages": turns, "lang": lang, "by": "tiny-1"}, project=self.gallery[lang])
 
     def _comparisons(self, people: list[Person]) -> None:
         asked = [comparison(("en", "ko")[number % 2], number + 1) for number in range(30)]

@@ -28,12 +28,12 @@ function ask(ring, id, canBattle, voted) {
   put(ring, h("h2", {}, t("arena.ask")), h("p", { class: "dim" }, t("arena.lead")),
     form(t("arena.go"), [h("div", { class: "field" }, h("label", { for: prompt.id }, t("arena.prompt")), prompt)], async () => {
       say(t("arena.wait"));
-      battle(ring, await api.battle(id, prompt.value, ""), () => { ask(ring, id, true, voted); voted(); });
+      battle(ring, await api.battle(id, prompt.value, ""), voted, () => ask(ring, id, true, voted));
     }));
   prompt.focus();
 }
 
-function battle(ring, item, again) {
+function battle(ring, item, voted, again) {
   const cards = item.material.answers.map((each, at) => h("article", { class: "side-card" },
     h("h2", {}, t("kind.compare.answer", { name: at + 1 })), h("div", { class: "said" }, said(textOf(each.messages))),
     button(t("kind.compare.better", { name: at + 1 }), () => vote(at), { key: String(at + 1) })));
@@ -49,6 +49,7 @@ function battle(ring, item, again) {
     put(others, button(t("arena.again"), again, { key: "enter", kind: "main" }));
     others.firstChild.focus();
     say(t("arena.were", { first: models[0], second: models[1] }));
+    await voted();
   });
   put(ring, h("h2", { tabindex: -1 }, t("kind.compare.which")), talk(item.prompt), h("div", { class: "sides" }, cards), others);
   ring.querySelector("h2").focus();
