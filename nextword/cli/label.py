@@ -158,6 +158,25 @@ def export(
     print(printable(f"{out}: {made.name} version {made.version}, {made.records:,} records ({change})"))
 
 
+@app.command(
+    help="Let a model judge comparisons and ratings: its answers are suggestions until the slider says."
+)
+def judge(
+    model: Annotated[str, typer.Argument(help="a finetuned run or folder, a .gguf file")],
+    project: Project = PROJECT,
+    database: Database = FILE,
+) -> None:
+    """Ask the model about every comparison and rating that it has not seen."""
+    from nextword.label.model_judge import ModelJudge
+
+    asked = ModelJudge(engine.open(model, assistant=True))
+    with Office.open(database, _now, must_exist=True) as office, Progress("judge", unit="tasks") as progress:
+        actor = _owner(office)
+        number = office.projects.get(actor, project).id
+        count = office.judges.prelabel(actor, number, asked.name, asked, progress)
+    print(printable(f"{asked.name}: {count:,} answers"))
+
+
 @app.command(help="How well people agree, and what each has done.")
 def agreement(project: Project = PROJECT, database: Database = FILE) -> None:
     """Print a line for each question and one for each person."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import MutableMapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -54,14 +53,21 @@ class Shield:
         host = headers.get("host", "")
         if not self._is_ours(host):
             await refusal(403, "host", "not this server's address")(scope, receive, outward)
-        elif scope["method"] not in SAFE and not _is_from_here(headers, host):
+        elif scope["method"] not in SAFE and not self._is_from_here(headers, host):
             await refusal(403, "origin", "a request from another site")(scope, receive, outward)
         else:
             await self._limited(scope, receive, outward)
 
     def _is_ours(self, host: str) -> bool:
         name = _name(host)
-        return name in ("localhost", self.public_host) if not _is_ip(name) else True
+        return _is_ip(name) or name == "localhost" or (name != "" and name == self.public_host)
+
+    def _is_from_here(self, headers: Headers, host: str) -> bool:
+        """Browsers say where a request comes from; programs, which carry nobody's cookie, need not."""
+        if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return False
+        origin = headers.get("origin", f"http://{host}").partition("://")[2].lower()
+        return origin == host.lower() or (_name(origin) != "" and _name(origin) == self.public_host)
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_import = scope["path"].startswith("/api/projects/") and scope["path"].endswith("/import")
@@ -95,14 +101,6 @@ class Shield:
             await send(message)
 
         return outward
-
-
-def _is_from_here(headers: Headers, host: str) -> bool:
-    """Browsers say where a request comes from; programs, which carry nobody's cookie, need not."""
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return False
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
 
 
 def _name(host: str) -> str:
