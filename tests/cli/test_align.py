@@ -17,7 +17,6 @@ from nextword.model.checkpoint import load_checkpoint, save_checkpoint
 from nextword.model.scalar_head import load_scalar, save_scalar
 from nextword.train.align import METHODS, AlignSettings, settings_of
 from nextword.train.policy import PolicySettings
-from nextword.train.policy_step import PolicyStep
 from nextword.train.preference import PreferenceSettings
 from tests.evaluate.conftest import SIGNATURES, question
 
@@ -77,26 +76,6 @@ def test_a_second_alignment_goes_on_from_the_first(finetuned_run, comparisons, t
         with pytest.raises(ZeroDivisionError):
             run(["align", str(finetuned_run), "--data", str(comparisons), *DPO, *out])
     assert [given[1].parent.name for given in seen] == ["finetuned", "aligned"]
-
-
-def test_ctrl_c_says_that_the_same_command_continues(
-    finetuned_run, prompts, reward_model, monkeypatch, capsys
-):
-    argv = ["align", str(finetuned_run), "--data", str(prompts), "--reward", str(reward_model), *PPO]
-    step = PolicyStep.step
-
-    def stop(self, batch):
-        if batch.number == 3:
-            raise KeyboardInterrupt
-        return step(self, batch)
-
-    monkeypatch.setattr(PolicyStep, "step", stop)
-    assert run(argv) == 130
-    assert "stopped; the same command continues" in capsys.readouterr().err
-    monkeypatch.undo()
-    assert run(argv) == 0
-    said = capsys.readouterr()
-    assert "4 steps" in said.out and "continuing after step" in said.err
 
 
 # What does not fit together

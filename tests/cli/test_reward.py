@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from nextword.cli.main import run
@@ -33,15 +31,6 @@ def test_nothing_held_out_is_said(finetuned_run, comparisons, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "none was held out" in said and "calibration.png" not in said
     assert (tmp_path / "rm" / "model").exists()
-
-
-def test_a_run_that_goes_on_keeps_the_assistant_it_began_from(finetuned_run, comparisons, capsys):
-    argv = ["reward", str(finetuned_run), "--data", str(comparisons), *QUICK]
-    assert run(argv) == 0
-    (finetuned_run / "reward" / "result.json").unlink()
-    shutil.copytree(finetuned_run / "finetuned", finetuned_run / "aligned")
-    assert run(argv) == 0
-    assert read_json(finetuned_run / "reward" / "run.json")["assistant"].endswith("finetuned/model")
 
 
 @pytest.mark.parametrize(
