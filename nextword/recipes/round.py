@@ -56,7 +56,8 @@ def run_round(
     with alone(run):
         folder = _folder(run, settings, facts)
         if not (folder / BEGUN).exists():
-            write_provenance(folder / BEGUN, settings, **facts)
+            told = {"labels": files.labels, "project": files.project}
+            write_provenance(folder / BEGUN, settings, **facts, **told)
         work = RoundRun(settings, run, folder, files, parent, clock, say)
         try:
             version = work.version
@@ -127,11 +128,9 @@ def _is_same(begun: dict[str, Any], settings: RoundSettings, facts: dict[str, An
 
 
 def _facts(run: Path, files: RoundFiles, parent: Path) -> dict[str, Any]:
-    """What, beside the settings, decides what a round does."""
+    """What, beside settings and corrections (known by their hash), decides what a round does."""
     return {
         "parent": name_of(run, parent),
-        "labels": files.labels,
-        "project": files.project,
         "questions": str(files.questions or ""),
         "former": [str(path) for path in files.former],
         "canaries": [str(path) for path in files.canaries],
