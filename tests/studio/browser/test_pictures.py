@@ -1,4 +1,4 @@
-"""The pictures of docs/11-labelling.md: `NEXTWORD_PICTURES=docs/images pytest -m slow <this file>` draws them anew.
+"""The pictures of docs/11-labelling.md; drawn anew by NEXTWORD_PICTURES=docs/images pytest -m slow THIS_FILE.
 
 Without that they are drawn into a folder that is thrown away, so that the way to draw them stays true.
 """
@@ -24,13 +24,13 @@ def folder(tmp_path_factory) -> Path:
     return found
 
 
-def draw(page, path: Path) -> None:
+def draw(page, path: Path, is_whole: bool = False) -> None:
     """Take the picture, with as many colours as a page needs and no more bytes."""
     from PIL import Image
 
     page.wait_for_timeout(300)
-    picture = Image.open(io.BytesIO(page.screenshot()))
-    picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=is_whole)))
+    picture.convert("RGB").quantize(255, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 @pytest.mark.slow
@@ -52,4 +52,4 @@ def test_the_pictures_of_the_docs(picturesque, folder, lang, scheme):
     for name in ("figures", "judges"):
         page.goto(f"/label/{world.shared}/{name}")
         page.locator(".chart").first.wait_for()
-        draw(page, folder / f"label-{name}-{lang}.png")
+        draw(page, folder / f"label-{name}-{lang}.png", is_whole=True)

@@ -148,7 +148,7 @@ class BusyWorld(World):
         self.reviewer = self.person("eun-ji", "reviewer")
         self.labeller = people[0]
         self.invitation("reviewer")
-        self.shared = self._project("답 견주기", overlap=2, gold_every=6, blind_share=0.5)
+        self.shared = self._project("python-docs, 2", overlap=2, gold_every=6, blind_share=0.5)
         self.quiz = self.quizzed()
         self._comparisons(people)
         self._writing(people)
