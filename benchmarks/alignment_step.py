@@ -73,12 +73,14 @@ PEER = ROOT / ".peers" / "transformers" / "bin" / "python"
 DEPTH, VOCABULARY, CONTEXT = 4, 4096, 256
 ROWS, PAIRS, PROMPTS, SAMPLES, NEW = 8, 8, 8, 4, 64
 LONGEST_PROMPT = CONTEXT - NEW
-RECORDS = 512
+RECORDS = 256
 STEPS_A_ROUND = 2
 TARGETS = {"sft": 1.2, "dpo": 1.5, "grpo": 3.0, "rloo": 3.0}
-PRECISIONS = {"sft": ("bf16", "fp32"), "dpo": ("bf16", "fp32"), "grpo": ("fp32",), "rloo": ("fp32",)}
-PRECISIONS |= {"ppo": ("fp32",)}
-PEER_WAYS = {"sft": ("padded", "packed"), "dpo": ("padded",), "grpo": ("padded",), "rloo": ("padded",)}
+PRECISIONS = {"sft": ("bf16", "fp32"), "dpo": ("bf16", "fp32"), "grpo": ("fp32", "bf16")}
+PRECISIONS |= {"rloo": ("fp32", "bf16"), "ppo": ("fp32",)}
+"""Ours by default first."""
+PEER_WAYS = {"sft": ("padded", "sorted", "packed"), "dpo": ("padded",), "grpo": ("padded",)}
+PEER_WAYS |= {"rloo": ("padded",)}
 
 
 # What both sides read
