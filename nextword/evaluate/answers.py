@@ -35,8 +35,9 @@ SLACK = 12
 
 ARTICLES = frozenset(("a", "an", "the"))
 TOKEN = re.compile(r"[\uac00-\ud7a3]|[^\W\uac00-\ud7a3]+")
-NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
-LITERAL = re.compile(r"(?<![\w.'])(?:None|True|False|-?\d+(?:\.\d+)?(?:e-?\d+)?|'[^']*')(?![\w'])")
+NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*", re.ASCII)
+LITERAL = re.compile(r"(?<![\w.'])(?:None|True|False|-?\d+(?:\.\d+)?(?:e-?\d+)?|'[^']*')(?![\w'])", re.ASCII)
+"""ASCII, so that a Korean particle or ending (`None입니다`, `p와`) is no part of the name before it."""
 LABELS = {phrase: kind for kind, phrase in phrases.NOUNS.items()} | {kind: kind for kind in phrases.NOUNS}
 LABEL = re.compile("|".join(sorted(map(re.escape, LABELS), key=len, reverse=True)), re.IGNORECASE)
 
@@ -50,7 +51,7 @@ def is_right(question: Question, answer: str) -> bool:
 def is_not_there(answer: str) -> bool:
     """Whether an answer says that the page does not tell, in one of our languages."""
     said = _plain(answer)
-    return any(_plain(each) in said for each in phrases.NOT_THERE.values())
+    return any(_plain(each).rstrip(".") in said for each in phrases.NOT_THERE.values())
 
 
 def claimed(answer: str) -> str:
@@ -120,7 +121,7 @@ def _default(question: Question, answer: str) -> bool:
         return True
     if said != answer:
         return said == value.strip("'") != ""
-    stands = re.search(rf"(?<![\w.'-]){re.escape(value)}(?!\w|\.\w)", said)
+    stands = re.search(rf"(?<![\w.'-]){re.escape(value)}(?!\w|\.\w)", said, re.ASCII)
     others = {each for each in LITERAL.findall(said) if each != value and each not in value}
     return bool(stands) and not others and _is_brief(said, value)
 
