@@ -126,11 +126,12 @@ def _is_told(code: str, context: str) -> bool:
 
 
 def _is_bound(word: str) -> bool:
-    """Whether a Korean word leans on what follows: 쉬운, 하는, 할, 값을, 에서."""
-    code = ord(word[-1]) - 0xAC00
-    has_ending = 0 <= code < 11172 and code % 28 in (4, 8)  # final ㄴ or ㄹ
-    return has_ending or bool(
-        re.search(r"[가-힣](?:는|을|를|이|가|에|로|고|며|면|서|게|도|만|와|과|한)$", word)
+    """Whether a Korean word leans on what follows: 쉬운, 하는, 할, 값을, 에서; not 대출, 기간."""
+    return bool(
+        re.search(
+            r"[가-힣](?:는|을|를|이|가|에|로|고|며|면|서|게|도|만|와|과|한)$|[운은는한된른진인런할될릴볼쓸을]$",
+            word,
+        )
     )
 
 
