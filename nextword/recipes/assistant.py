@@ -2,6 +2,7 @@
 
     seed      RUN/seed        questions and answers derived from the pages, some held out
     index     RUN/search.db   the pages, to be searched and quoted
+    search    RUN/seed        the same, with the passages that a search of the index gives
     finetune  RUN/finetuned   the base model learns to answer, from that and from hand-written conversations
     compare   RUN/compared    its answers to the same questions, compared by a rule that stands in for people
     reward    RUN/reward      a model of what the rule prefers
@@ -14,7 +15,6 @@ Every stage takes a fixed part of the whole time, so that the same settings plan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,8 @@ FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.14, 0.02, 0.04
 """Parts of the whole time."""
 ASSISTANT_SHARE = 0.28
 """What all of it takes of the whole time, the stages that take what they need included."""
+LESSONS_A_MINUTE = 500
+"""Conversations of the seed data that are searched for and learnt from."""
 QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 24, 6
 """Questions that are answered several times and compared, and questions of each examination paper."""
 WITH_PAGES = "with pages"
@@ -54,6 +56,7 @@ class AssistantStages:
         """The stages by name, in their order."""
         yield "seed", self._seed
         yield "index", self._index
+        yield "search", self._search
         yield "finetune", self._finetune
         yield "compare", self._compare
         yield "reward", self._reward
@@ -79,16 +82,30 @@ class AssistantStages:
 
         with (
             self.progress("index", "pages") as progress,
-            closing(Index.build(self._documents(), self.folder / "search.db", progress)) as index,
+            Index.build(self._documents(), self.folder / "search.db", progress) as index,
         ):
             return {"pages": len(index)}
+
+    def _search(self) -> Any:
+        from nextword.common.dialogue import read_conversations, write_conversations
+        from nextword.recipes.searched import searched
+        from nextword.tools.search import Index
+
+        most = round(LESSONS_A_MINUTE * self.minutes)
+        with (
+            self.progress("search", "conversations") as progress,
+            Index.open(self.folder / "search.db") as index,
+        ):
+            progress.set(0, total=most)
+            rows = searched(read_conversations(self.folder / "seed" / "train.jsonl"), index, most, progress)
+            return {"conversations": write_conversations(self._lessons, rows)}
 
     def _finetune(self) -> Any:
         from nextword.train.finetune import FinetuneData, FinetuneSettings, finetune
 
         seed = self.folder / "seed"
         settings = FinetuneSettings(minutes=self._share(FINETUNE_SHARE), seed=self.seed)
-        data = FinetuneData((seed / "train.jsonl", *own_conversations()), (seed / "heldout.jsonl",))
+        data = FinetuneData((self._lessons, *own_conversations()), (seed / "heldout.jsonl",))
         base, out = self.folder / "base" / "model", self.folder / "finetuned"
         return finetune(settings, base, data, out, self.progress("finetune", "tokens"))
 
@@ -157,6 +174,10 @@ class AssistantStages:
         last = stages[-1].model
         assert last is not None, "a run's stages are models"
         return [*stages, with_pages(last, self.folder / "search.db", WITH_PAGES)]
+
+    @property
+    def _lessons(self) -> Path:
+        return self.folder / "seed" / "searched.jsonl"
 
     @property
     def _comparisons(self) -> Path:

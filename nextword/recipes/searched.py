@@ -1,16 +1,17 @@
 """Seed conversations with the passages that a search gives: a model learns from what it will be shown.
 
 The seed data shows each question its own entry of the page. What an assistant is shown later is what the
-search found: longer, with other entries in it, and sometimes without the answer. So each question here is
-searched for, as `nextword ask` does, and gives up to two conversations: with the first passage that holds the
-answer, which is then quoted, and with the best passage that does not, of which the answer is that it does not
-say. (Retrieval-augmented finetuning with distractors: Zhang et al. 2024, RAFT.)
+search found: longer, with other entries in it, and sometimes without the answer. So each question that has a
+page is searched for, as `nextword ask` does, and shown the first passage that holds its answer; one in
+WRONG_EVERY is also shown the best passage that does not, and answered that it does not say. (Finetuning with
+what retrieval finds, distractors included: Zhang et al. 2024, RAFT.) Other forms stay, in their order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation, Message
@@ -19,25 +20,31 @@ from nextword.evaluate.answers import claimed
 from nextword.tools.answering import PASSAGES, asked, shown
 from nextword.tools.search import Index
 
+WRONG_EVERY = 4
+"""Of so many questions, one is also shown a passage that does not answer it."""
+
 
 def searched(
     conversations: Iterable[Conversation], index: Index, most: int, progress: Progress | None = None
 ) -> Iterator[Conversation]:
-    """The open-book conversations among these, at most so many, each with passages from the index."""
-    open_book = (one for one in conversations if one.meta.get("form") == "open-book")
-    for _, one in zip(range(most), open_book, strict=False):
-        yield from _with_passages(one, index)
+    """At most so many of these conversations, with passages from the index where they have pages."""
+    for number, one in enumerate(islice(conversations, most)):
+        if one.meta.get("form") == "open-book":
+            yield from _with_passages(one, index, has_wrong=number % WRONG_EVERY == 0)
+        elif one.meta.get("form") != "wrong-page":
+            yield one
         if progress:
             progress.advance()
 
 
-def _with_passages(one: Conversation, index: Index) -> Iterator[Conversation]:
+def _with_passages(one: Conversation, index: Index, has_wrong: bool) -> Iterator[Conversation]:
     question, answer = str(one.messages[0].content), str(one.messages[-1].content)
     quote = claimed(answer)
     pages = [shown(hit) for hit in index.search(question, PASSAGES)]
-    if telling := next((page for page in pages if quote in page), None):
-        yield _conversation(one, question, telling, answer, "searched")
-    if other := next((page for page in pages if quote not in page), None):
+    telling = next((page for page in pages if quote in page), None)
+    yield _conversation(one, question, telling, answer, "searched") if telling else one
+    other = next((page for page in pages if quote not in page), None)
+    if has_wrong and other:
         yield _conversation(one, question, other, NOT_THERE[one.meta["lang"]], "searched-wrong")
 
 

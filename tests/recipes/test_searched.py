@@ -42,12 +42,23 @@ def test_a_passage_found_that_does_not_hold_it_is_answered_so(index):
     assert wrong.messages[2].content == NOT_THERE["ko"]
 
 
-def test_only_open_book_conversations_are_searched_for_and_at_most_so_many(index):
-    rows = [conversation("How is bake called?", '"bake(dough, minutes=30)"', "copying")]
-    assert list(searched(rows, index, 10)) == []
-    rows = [conversation("How is bake called?", '"bake(dough, minutes=30)"')] * 3
+def test_other_forms_stay_as_they_are_and_pages_drawn_at_random_go(index):
+    rows = [
+        conversation("How is bake called?", "x", form) for form in ("copying", "wrong-page", "closed-book")
+    ]
+    assert list(searched(rows, index, 10)) == [rows[0], rows[2]]
+
+
+def test_at_most_so_many_are_taken(index):
+    rows = [conversation("How is bake called?", '"bake(dough, minutes=30)"')] * 6
     assert sum(each.meta["form"] == "searched" for each in searched(rows, index, 2)) == 2
 
 
-def test_a_question_of_which_nothing_is_found_gives_nothing(index):
-    assert made(conversation("zzz?", '"yyy"'), index) == {}
+def test_one_question_in_a_few_is_shown_a_passage_that_does_not_tell(index):
+    rows = [conversation("bake and bake_tin?", '"bake(dough, minutes=30)"')] * 8
+    assert sum(each.meta["form"] == "searched-wrong" for each in searched(rows, index, 8)) == 2
+
+
+def test_a_question_whose_answer_is_not_found_keeps_its_own_page(index):
+    one = conversation("zzz?", '"yyy"')
+    assert list(searched([one], index, 10)) == [one]
