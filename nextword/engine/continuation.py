@@ -21,7 +21,7 @@ from nextword.common.language_model import Alternative, Done, Event, Request, To
 from nextword.common.records import Conversation
 from nextword.engine.driver import Logits, Vocabulary
 from nextword.engine.prompt import prompt_ids
-from nextword.engine.sampler import REPEAT_WINDOW, choose, coin, log_softmax
+from nextword.engine.sampler import REPEAT_WINDOW, choose, coin, log_softmax, logprob
 from nextword.engine.text_stream import TextStream
 
 
@@ -56,15 +56,16 @@ class Continuation:
         logits = logits[: self.vocabulary.vocab_size]
         seen = (self.prompt[-REPEAT_WINDOW:] + self.made)[-REPEAT_WINDOW:]
         id = choose(logits, sampling, seen, coin(self.request.seed, len(self.made)))
-        scores = log_softmax(logits)
         self.made.append(id)
         text = self.stream.push(self.vocabulary.token_bytes(id))
         is_stopped = self.stream.is_stopped or id in self.ends
         self.is_over = is_stopped or len(self.made) >= self.limit
         if self.is_over:
             text += self.stream.finish()
-        top = tuple(self._alternatives(scores, sampling.top_logprobs))
-        yield Token(self.request.id, id, text, float(scores[id]), top)
+        top: tuple[Alternative, ...] = ()
+        if sampling.top_logprobs:
+            top = tuple(self._alternatives(log_softmax(logits), sampling.top_logprobs))
+        yield Token(self.request.id, id, text, logprob(logits, id), top)
         if self.is_over:
             yield self._done("stop" if is_stopped or self.stream.is_stopped else "length")
 

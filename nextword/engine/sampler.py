@@ -51,6 +51,8 @@ def choose(logits: NDArray[np.floating], sampling: Sampling, seen: Sequence[int]
     scores = penalised(np.asarray(logits, dtype=np.float64), sampling.repeat_penalty, seen[-REPEAT_WINDOW:])
     if sampling.temperature == 0:
         return int(np.argmax(scores))
+    if not (0 < sampling.top_k < len(scores) or sampling.top_p < 1.0 or sampling.min_p > 0.0):
+        return draw(scores, sampling.temperature, coin)  # nothing to leave out
     kept = candidates(scores, sampling)
     return int(kept[draw(scores[kept], sampling.temperature, coin)])
 
@@ -96,7 +98,8 @@ def _top_p(scores: Floats, kept: NDArray[np.int64], p: float) -> NDArray[np.int6
 
 def draw(scores: Floats, temperature: float, coin: float) -> int:
     """Steps 6 and 7: the index into `scores` on which the coin falls."""
-    running = np.cumsum(np.exp((scores - scores.max()) / temperature))
+    above = scores - scores.max()
+    running = np.cumsum(np.exp(above if temperature == 1.0 else above / temperature))
     index = int(np.searchsorted(running, coin * running[-1], side="right"))
     return min(index, len(scores) - 1)
 
@@ -111,6 +114,13 @@ def _mix(z: int) -> int:
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _WORD
     return z ^ (z >> 31)
+
+
+def logprob(logits: NDArray[np.floating], id: int) -> float:
+    """`log_softmax(logits)[id]` of (V,) logits, without the rest."""
+    scores = np.asarray(logits, dtype=np.float64)
+    above = scores - scores.max()
+    return float(above[id] - np.log(np.exp(above).sum()))
 
 
 def log_softmax(logits: NDArray[np.floating]) -> Floats:

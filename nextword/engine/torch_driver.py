@@ -40,11 +40,16 @@ class TorchDriver:
         return max(1, CACHE_BYTES // (each * max(positions, 1)))
 
     def begin(self, prompts: Sequence[Sequence[int]], room: int) -> tuple[TorchBatch, Logits]:
-        """Read the prompts together; the batch and (B, V) logits after each."""
-        batch = TorchBatch(self.model, [len(prompt) for prompt in prompts], room)
-        width = max(len(prompt) for prompt in prompts)
-        columns = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts])
-        return batch, batch.read(columns)
+        """Read the prompts together, equal ones once; the batch and (B, V) logits after each."""
+        places = {prompt: n for n, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
+        batch = TorchBatch(self.model, [len(prompt) for prompt in places], room)
+        width = max(len(prompt) for prompt in places)
+        logits = batch.read(torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in places]))
+        if len(places) < len(prompts):
+            rows = [places[tuple(prompt)] for prompt in prompts]
+            batch.keep(rows)
+            logits = logits[rows]
+        return batch, logits
 
     @torch.inference_mode()
     def logprobs(self, ids: Sequence[int], start: int) -> list[float]:

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import nextword.engine as engine
 from nextword.common.language_model import Request, Sampling, Token
 from nextword.common.records import Conversation, Message
-from nextword.engine.prompt import conversation_ids
+from nextword.tokenizer.chat import ChatTemplate
 from nextword.tokenizer.tokenizer import Tokenizer
 
 PROMPTS = ["def", "An error a person can act on", "한국어 모델", "x = [1, 2, 3]\n\n", "the"]
@@ -56,7 +56,7 @@ def template_ids(folder, template):
         messages = [{"role": role, "content": content} for role, content in turns]
         yield {
             "check": "template",
-            "ours": conversation_ids(Conversation([Message(*turn) for turn in turns]), ours),
+            "ours": ChatTemplate(ours).ids(Conversation([Message(*turn) for turn in turns])),
             "theirs": theirs.apply_chat_template(
                 messages, chat_template=template, add_generation_prompt=True, return_dict=False
             ),
