@@ -317,8 +317,9 @@ static bool parse_gguf(Bytes file, Gguf *gguf, Error *error) {
     return good;
 }
 
+/* O_NONBLOCK: a pipe with this name, which nobody writes to, is refused below and not waited for. */
 static bool map_file(const char *path, Bytes *file, Error *error) {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
     if (descriptor < 0) return fail(error, "cannot be opened (%s); check the path", strerror(errno));
     bool good = true;
@@ -1175,8 +1176,12 @@ static const Kernels *choose_kernels(Error *error) {
     const char *wanted = getenv("NEXTWORD_KERNELS");
     if (!wanted || !*wanted) return have[count - 1];
     for (int i = 0; i < count; i++) if (!strcmp(have[i]->name, wanted)) return have[i];
-    explain(error, "NEXTWORD_KERNELS=%.20s is not among this machine's; unset it, or choose scalar%s%s", wanted,
-         count > 1 ? " or " : "", count > 1 ? have[count - 1]->name : "");
+    char names[64] = "";
+    for (int i = 0; i < count; i++) {
+        strcat(names, i ? " or " : "");
+        strcat(names, have[i]->name);
+    }
+    explain(error, "NEXTWORD_KERNELS=%.20s is not among this machine's; unset it, or choose %s", wanted, names);
     return NULL;
 }
 
@@ -3025,7 +3030,7 @@ static bool verify_file(const char *path, char hex[65], Error *error) {
     bool good = parse_gguf(file, &gguf, error);
     if (good) {
         Bytes expected = read_string(&gguf, "nextword.data_sha256");
-        int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (!expected.size)
             good = fail(error, "it carries no checksum (nextword.data_sha256), so nothing can be compared; files made "
                         "by `nextword release` have one");
@@ -3280,7 +3285,8 @@ static void continue_text(Sequence *sequence, int64_t limit, int32_t end) {
     const Tokenizer *tok = sequence->engine->tokenizer;
     Printer printer = {.terminal = isatty(1)};
     Error error = {""};
-    for (int64_t i = 0; i < limit && sequence->ids.count < sequence->capacity; i++) {
+    bool full = false;
+    for (int64_t i = 0; i < limit && !(full = sequence->ids.count >= sequence->capacity); i++) {
         int32_t id = draw_next(sequence);
         must(push_id(&sequence->ids, id) || no_memory(&error, "so long a text"), NULL, &error);
         if (id == end || id == tok->eos || id == tok->eot) break;
@@ -3288,6 +3294,9 @@ static void continue_text(Sequence *sequence, int64_t limit, int32_t end) {
     }
     print_bytes(&printer, (Bytes){NULL, 0}, true);
     putchar('\n');
+    if (!full) return;
+    flush();
+    fprintf(stderr, "run: stopped here: the context of %" PRId64 " tokens is full\n", sequence->capacity);
 }
 
 static void need_room(const Sequence *sequence) {
@@ -3339,7 +3348,7 @@ static void run_chat(Sequence *sequence) {
 }
 
 static bool map_text(const char *path, Bytes *text, Error *error) {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
     if (descriptor < 0) return fail(error, "cannot be read as text (%s)", strerror(errno));
     void *memory = MAP_FAILED;

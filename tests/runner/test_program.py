@@ -1,5 +1,6 @@
 """The program on the command line: what it prints, how it chats, errors of one line with exit code 2."""
 
+import os
 import subprocess
 
 import jinja2
@@ -223,4 +224,22 @@ def test_every_error_is_one_line_and_exit_code_2(program, model_file, words, mes
 
 def test_an_unknown_set_of_kernels_is_refused(program, model_file, monkeypatch):
     monkeypatch.setenv("NEXTWORD_KERNELS", "abacus")
-    assert "NEXTWORD_KERNELS=abacus" in run(program, model_file, "-p", "a", ok=False)
+    line = run(program, model_file, "-p", "a", ok=False)
+    assert "NEXTWORD_KERNELS=abacus" in line and "choose scalar" in line
+
+
+@pytest.mark.parametrize("words", [["{pipe}", "-p", "a"], ["{model}", "--perplexity", "{pipe}"]])
+def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(program, model_file, tmp_path, words):
+    os.mkfifo(tmp_path / "pipe")
+    words = [word.format(model=model_file, pipe=tmp_path / "pipe") for word in words]
+    assert "give a" in run(program, *words, ok=False)
+
+
+def test_a_full_context_is_said(program, model_file):
+    done = subprocess.run(
+        [program, model_file, "-p", "hello", "-n", "20", "--context", "8", "-t", "0"], capture_output=True
+    )
+    assert done.returncode == 0
+    assert done.stderr == b"run: stopped here: the context of 8 tokens is full\n"
+    done = subprocess.run([program, model_file, "-p", "hello", "-n", "1", "-t", "0"], capture_output=True)
+    assert done.stderr == b""
