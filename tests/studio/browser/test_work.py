@@ -156,7 +156,7 @@ def test_digits_rate_one_criterion_after_the_other(studio):
     studio.world.rate()
     page = studio.page(studio.world.labeller.name)
     begin(page, studio.world.project)
-    page.get_by_text("Helpful", exact=True).wait_for()
+    page.locator("span.what", has_text="Helpful").wait_for()
     for key in ("4", "5", "3", "Enter"):
         page.keyboard.press(key)
     expect(page.get_by_role("heading", name="Nothing is left")).to_be_visible()
