@@ -17,6 +17,7 @@ from nextword.cli.flagging import LABELS, PROJECT, Labels, Project
 from nextword.common.errors import NextwordError
 from nextword.common.language_model import Failed, LanguageModel, Request, Sampling, Token
 from nextword.common.records import Conversation, Message
+from nextword.common.settings import check_seed
 from nextword.common.terminal import printable
 
 
@@ -35,6 +36,7 @@ def run(
     project: Project = PROJECT,
 ) -> None:
     """Answer one question, or hold a conversation until an empty line or Ctrl-D."""
+    check_seed(seed)
     sampling = Sampling(temperature, top_p=top_p, max_new_tokens=max_new_tokens)
     opened = engine.open(model, device=device, assistant=True)
     messages = [Message("system", system)] if system else []

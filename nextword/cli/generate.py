@@ -10,6 +10,7 @@ import typer
 from nextword import engine
 from nextword.common.errors import BadInput
 from nextword.common.language_model import Failed, Request, Sampling, Token
+from nextword.common.settings import check_seed
 from nextword.common.terminal import printable
 
 
@@ -29,6 +30,7 @@ def run(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
 ) -> None:
     """Stream one continuation."""
+    check_seed(seed)
     text = _read_input() if prompt == "-" else prompt
     sampling = Sampling(temperature, top_k, top_p, min_p, repeat_penalty, max_new_tokens)
     opened = engine.open(model, device=device)

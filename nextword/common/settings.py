@@ -24,6 +24,15 @@ from nextword.common.errors import BadInput
 
 S = TypeVar("S")
 
+MOST_TOKENS = 1_000_000
+"""Of a vocabulary; the largest in use hold a quarter of that."""
+
+EVERYWHERE: dict[str, dict[str, float]] = {
+    "seed": {"least": 0, "most": 2**63 - 1},
+    "minutes": {"most": 366 * 24 * 60},
+}
+"""The range of a setting that means the same in every stage; a field may narrow it. A seed must fit 64 bits."""
+
 
 def option(
     default: Any,
@@ -45,18 +54,29 @@ def option(
 def check_ranges(settings: Any) -> None:
     """BadInput for the first field outside its range. NaN and infinity are outside every range."""
     for field in dataclasses.fields(settings):
-        bounds, value = field.metadata, getattr(settings, field.name)
+        bounds = {**EVERYWHERE.get(field.name, {}), **field.metadata}
         least, above, most = (bounds.get(name) for name in ("least", "above", "most"))
-        if least is None and above is None and most is None:
-            continue
-        fits = (
-            -math.inf < value < math.inf
-            and (least is None or value >= least)
-            and (above is None or value > above)
-            and (most is None or value <= most)
-        )
-        if not fits:
-            raise BadInput(f"{field.name} is {value}", do=f"give {_range(least, above, most)}")
+        if not (least is None and above is None and most is None):
+            check_range(field.name, getattr(settings, field.name), least, above, most)
+
+
+def check_seed(seed: int) -> None:
+    """The same for a seed that is no setting."""
+    check_range("seed", seed, **EVERYWHERE["seed"])
+
+
+def check_range(
+    name: str, value: float, least: float | None = None, above: float | None = None, most: float | None = None
+) -> None:
+    """BadInput, with the range, for a value outside it."""
+    fits = (
+        -math.inf < value < math.inf
+        and (least is None or value >= least)
+        and (above is None or value > above)
+        and (most is None or value <= most)
+    )
+    if not fits:
+        raise BadInput(f"{name} is {value}", do=f"give {_range(least, above, most)}")
 
 
 def _range(least: float | None, above: float | None, most: float | None) -> str:
@@ -74,9 +94,11 @@ def from_toml(settings: type[S], path: Path, section: str) -> dict[str, Any]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BadInput("no such file", where=path) from error
+        do = f"give --config a TOML file with a table [{section}], or leave it out"
+        raise BadInput("no such file", where=path, do=do) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"not readable TOML ({error})", where=path) from error
+        do = f"write its settings as lines like `name = 3` under [{section}]; see docs/settings.md"
+        raise BadInput(f"not readable TOML ({error})", where=path, do=do) from error
     found = tables.get(section, {})
     if not isinstance(found, dict):
         raise BadInput(f"{section} is not a table", where=path, do=f"put its settings under [{section}]")

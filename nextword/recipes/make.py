@@ -25,7 +25,7 @@ from rich.console import Console
 from nextword.common.errors import BadInput
 from nextword.common.progress import Progress
 from nextword.common.records import read_documents
-from nextword.common.settings import option
+from nextword.common.settings import MOST_TOKENS, check_ranges, option
 from nextword.common.terminal import bars, printable
 from nextword.recipes.assistant import ASSISTANT_SHARE, AssistantStages
 from nextword.recipes.journal import Journal
@@ -50,7 +50,7 @@ class MakeSettings:
     minutes: float = option(8.0, "how long the whole may take; more minutes, a better model")
     out: str = option("", "the run's folder; empty takes runs/NAME after the source")
     depth: int = option(0, "layers of the model; 0 chooses by the time and the speed of this machine")
-    vocab_size: int = option(4096, "tokens of the vocabulary")
+    vocab_size: int = option(4096, "tokens of the vocabulary", most=MOST_TOKENS)
     type: str = option("Q8_0", "how the released weights are stored: F32, F16, BF16, Q8_0, Q4_0")
     prompt: str = option("", "what the model is asked to go on from; empty takes a fitting one")
     seed: int = option(0, "of the first weights, the order of the text, and the dreams")
@@ -58,6 +58,7 @@ class MakeSettings:
     assistant: bool = option(False, "go on to an assistant that answers questions (python-docs)")
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if not 0 < self.minutes < inf:
             raise BadInput(f"minutes is {self.minutes}", do="give a number above zero")
         if not self.source.strip():

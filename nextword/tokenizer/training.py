@@ -31,7 +31,7 @@ from nextword.common.errors import BadInput
 from nextword.common.files import folder_written_atomically, write_json, write_text
 from nextword.common.progress import Progress
 from nextword.common.records import digest, is_held_out, read_documents
-from nextword.common.settings import option
+from nextword.common.settings import MOST_TOKENS, check_ranges, option
 from nextword.tokenizer.engines import PATTERN
 from nextword.tokenizer.special import BOS, CHAT_TEMPLATE, EOS, PAD, SPECIALS
 from nextword.tokenizer.tokenise import split_file
@@ -55,11 +55,14 @@ CONFIG = {
 class TokenizerSettings:
     """How the tokenizer is trained."""
 
-    vocab_size: int = option(4096, "tokens in all, 256 bytes and 32 special ones included")
+    vocab_size: int = option(4096, "tokens in all, 256 bytes and 32 special ones included", most=MOST_TOKENS)
     korean_share: float = option(
         0.1, "the part of the training bytes that is Korean, by repeating it (0 to 1)"
     )
     sample_mb: float = option(64.0, "train on at most this many megabytes of each language's text")
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from rich.console import Console
 from nextword.common.errors import BadInput
 from nextword.common.files import read_json, write_json
 from nextword.common.progress import Progress
-from nextword.common.settings import option
+from nextword.common.settings import check_ranges, option
 from nextword.train.run_folder import RESULT, begin
 
 
@@ -61,6 +61,7 @@ class PretrainSettings:
     keep: int = option(2, "checkpoints to keep, besides the last one before the decay")
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise BadInput(f"{name} is {getattr(self, name)!r}", do=f"choose {' or '.join(choices)}")

@@ -85,6 +85,37 @@ def test_a_value_outside_its_range_is_named_with_the_range(values: dict[str, flo
         Bounded(**values)
 
 
+@dataclass(frozen=True)
+class Shared:
+    seed: int = option(0, "of what is drawn")
+    minutes: float = option(1.0, "how long")
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"seed": -(10**23)}, "seed is -1000.*; give at least 0 and at most 9,223,372,036,854,775,807"),
+        ({"seed": 2**63}, "seed is 9223372036854775808; give"),
+        ({"minutes": 1e300}, r"minutes is 1e\+300; give at most 527,040"),
+    ],
+)
+def test_seeds_fit_64_bits_and_minutes_a_year_in_every_stage(values: dict[str, float], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        Shared(**values)
+    assert Shared(seed=2**63 - 1).seed == 2**63 - 1
+
+
+@pytest.mark.parametrize("text", [None, "[x"])
+def test_a_config_file_that_cannot_be_read_names_a_remedy(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "none.toml" if text is None else write(tmp_path, text)
+    with pytest.raises(BadInput) as said:
+        from_toml(Settings, path, "x")
+    assert "[x]" in (said.value.do or "")
+
+
 def test_the_ends_that_belong_to_a_range_are_allowed() -> None:
     assert Bounded(tries=1, share=1.0) == Bounded(1, 1.0)
 
