@@ -71,8 +71,9 @@ def main() -> None:
     It must be said before torch is loaded.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # what a model says may not fit a terminal's encoding
+    for stream, errors in ((sys.stdout, "replace"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)  # what a model says may not fit a terminal's encoding
     sys.exit(run(sys.argv[1:]))
 
 

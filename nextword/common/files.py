@@ -25,10 +25,10 @@ def written_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     Raises Failure when the disk is full or the folder cannot be written; `path` then keeps its old content.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    encoding = None if "b" in mode else "utf-8"
+    encoding, errors = (None, None) if "b" in mode else ("utf-8", "backslashreplace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open(mode, encoding=encoding) as file:
+        with part.open(mode, encoding=encoding, errors=errors) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -85,7 +85,7 @@ def sync_folder(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
+    """Write UTF-8 text atomically. What is none, in a file's name perhaps, is escaped as in JSON."""
     with written_atomically(path, "w") as file:
         file.write(text)
 

@@ -28,10 +28,10 @@ MOST_TOKENS = 1_000_000
 """Of a vocabulary; the largest in use hold a quarter of that."""
 
 EVERYWHERE: dict[str, dict[str, float]] = {
-    "seed": {"least": 0, "most": 2**63 - 1},
+    "seed": {"least": 0, "most": 2**63 - 1},  # what torch takes
     "minutes": {"most": 366 * 24 * 60},
 }
-"""The range of a setting that means the same in every stage; a field may narrow it. A seed must fit 64 bits."""
+"""The range of a setting that means the same in every stage; a field may narrow it."""
 
 
 def option(

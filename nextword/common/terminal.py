@@ -25,8 +25,11 @@ def printable(text: str) -> str:
 
 
 def _is_control(character: str) -> bool:
-    """C0, C1, DEL, and the marks that turn the direction of text around (they can hide what a line says)."""
-    return unicodedata.category(character) == "Cc" or character in TURNS
+    """C0, C1, DEL, bytes of a file name that are no UTF-8, and the marks that turn the direction of text.
+
+    These marks can hide what a line says.
+    """
+    return unicodedata.category(character) in ("Cc", "Cs") or character in TURNS
 
 
 def visible(token: str) -> str:

@@ -86,6 +86,12 @@ def test_json_keeps_korean_readable_and_names_a_broken_file(tmp_path: Path) -> N
         read_json(tmp_path / "none.json")
 
 
+def test_half_a_file_name_comes_back_from_json_as_it_was(tmp_path: Path) -> None:
+    name = b"na\xffme".decode("utf-8", "surrogateescape")
+    write_json(tmp_path / "a.json", {name: name})
+    assert read_json(tmp_path / "a.json") == {name: name}
+
+
 def test_sha256_is_the_standard_one(tmp_path: Path) -> None:
     path = tmp_path / "abc"
     path.write_bytes(b"abc")

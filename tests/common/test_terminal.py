@@ -15,6 +15,10 @@ def test_nothing_printable_holds_a_control_character(text: str) -> None:
     assert "\u202e" not in shown
 
 
+def test_a_file_name_that_is_no_utf_8_can_be_shown_everywhere() -> None:
+    assert printable(b"na\xffme".decode("utf-8", "surrogateescape")) == "na\ufffdme"
+
+
 @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "Zs"])))
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert printable(text) == text
