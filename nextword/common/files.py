@@ -2,20 +2,27 @@
 
 Every output is written to a temporary name beside its place, flushed to the disk, and renamed: a reader never
 sees half a file, a full disk never destroys the previous one, and `kill -9` leaves at most a `.part` behind.
+
+A folder is replaced as a whole, so whoever writes one says which names are its own: a folder with anything
+else in it, somebody's documents above all, is never replaced.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from nextword.common.errors import BadInput, Corrupt, Failure
+
+LEFT_BEHIND = (".*.part", ".DS_Store")
+"""Names that nobody misses: a killed writer's half file, a file browser's notes."""
 
 
 @contextlib.contextmanager
@@ -45,9 +52,42 @@ def written_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
             part.unlink(missing_ok=True)
 
 
+def check_replaceable(path: Path, ours: Sequence[str], inputs: Iterable[Path] = ()) -> None:
+    """BadInput unless nothing is lost when a new output replaces `path`.
+
+    That is: nothing is there, or an empty folder, or an earlier output. `ours` are the patterns of the names
+    that an output has; a file of the first one is always in it. `inputs` are what the output is made from: it
+    may neither hold them nor lie in them.
+    """
+    elsewhere, place = "choose another folder for the output", path.resolve()
+    for given in (given.resolve() for given in inputs):
+        if place == given or place in given.parents or given in place.parents:
+            how = "is" if place == given else "holds" if place in given.parents else "lies in"
+            raise BadInput(f"{how} what it would be made from ({given})", where=path, do=elsewhere)
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise BadInput("is no folder", where=path, do=elsewhere)
+    found = [entry for entry in path.iterdir() if not _matches(entry, LEFT_BEHIND)]
+    foreign = sorted(entry.name for entry in found if not _matches(entry, ours))
+    if not foreign and found and not any(_matches(entry, ours[:1]) for entry in found):
+        foreign = sorted(entry.name for entry in found)
+    if foreign:
+        what = f"would be replaced, but holds what is not an earlier output ({', '.join(foreign[:3])})"
+        raise BadInput(what, where=path, do=f"move that away, or {elsewhere}")
+
+
+def _matches(entry: Path, patterns: Iterable[str]) -> bool:
+    return entry.is_file() and any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in patterns)
+
+
 @contextlib.contextmanager
-def folder_written_atomically(path: Path) -> Iterator[Path]:
-    """Fill a temporary folder that becomes `path` (replacing it) only if the block ends well."""
+def folder_written_atomically(path: Path, ours: Sequence[str], inputs: Iterable[Path] = ()) -> Iterator[Path]:
+    """Fill a temporary folder that becomes `path` (replacing it) only if the block ends well.
+
+    Raises BadInput, before the block, where `check_replaceable` does; Failure when it cannot be written.
+    """
+    check_replaceable(path, ours, inputs)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
@@ -72,6 +112,8 @@ def folder_written_atomically(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        if old.is_symlink():
+            old.unlink()  # the link was replaced; what it led to is not ours to remove
         shutil.rmtree(old, ignore_errors=True)
 
 

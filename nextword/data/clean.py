@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
 SLICE_BYTES = 8 << 20
 """Compressed archive a task, some 60 MB of pages. Fixed: the result must not depend on the machine."""
+OURS = (
+    "clean.json",
+    "run.json",
+    "report.html",
+    *(f"{name}.jsonl.zst" for name in ("train", "heldout", "dropped")),
+)
+"""The files of a `clean` folder: one with others in it is never replaced."""
 MOST_SLICES = 4
 """A task reads its whole segment to take its slice, so there are not many to a segment."""
 
@@ -65,7 +72,8 @@ def clean(settings: CleanSettings, crawl: Path, out: Path, progress: Progress | 
     """Clean the crawl in folder `crawl` into folder `out`.
 
     Raises BadInput when there is no crawl or nothing of it is left to train on (naming the step that dropped
-    most), Corrupt when an archive file is damaged, Failure when `out` cannot be written.
+    most) or `out` holds what is no earlier cleaning, Corrupt when an archive file is damaged, Failure when
+    `out` cannot be written.
     """
     from nextword.data.archive import finished_segments
     from nextword.data.clean_report import write_report
@@ -76,7 +84,7 @@ def clean(settings: CleanSettings, crawl: Path, out: Path, progress: Progress | 
     if not segments:
         raise BadInput("holds no finished crawl", where=crawl, do="run `nextword collect` first")
     slices, tasks = _shares([segment.stat().st_size for segment in segments])
-    with folder_written_atomically(out) as folder:
+    with folder_written_atomically(out, OURS, inputs=[crawl]) as folder:
         work = folder / "work"
         work.mkdir()
         with progress or Progress("clean", unit="pages") as shown:

@@ -32,7 +32,7 @@ from typing import Any
 
 from nextword.common.dialogue import conversation_record, read_conversations, write_conversations
 from nextword.common.errors import BadInput
-from nextword.common.files import folder_written_atomically, write_json
+from nextword.common.files import check_replaceable, folder_written_atomically, write_json
 from nextword.common.progress import Progress
 from nextword.common.provenance import write_provenance
 from nextword.common.records import Conversation, Message, digest, is_held_out
@@ -54,6 +54,13 @@ from nextword.data.questions import (
 HELDOUT_SHARE = 0.1
 """Held-out conversations, as a share of those to train on."""
 QUESTIONS = "questions.heldout.jsonl"
+OURS = (
+    "seed.json",
+    "run.json",
+    QUESTIONS,
+    *(f"{name}.jsonl" for name in ("train", "heldout", "own", "searched")),
+)
+"""The files of a `seed` folder, that of a later stage included: one with others in it is never replaced."""
 NAME = re.compile(
     r"(?<![\w.])([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)|(?<![\w.])([A-Za-z_]\w*)(?=\()|`([A-Za-z_]\w*)`"
 )
@@ -71,9 +78,10 @@ def seed_conversations(
 ) -> dict[str, Any]:
     """Write the seed data of a crawl of pydoc's site into `out`; returns what seed.json says.
 
-    Raises BadInput when the crawl has no such pages.
+    Raises BadInput when the crawl has no such pages, or `out` holds what is not an earlier output.
     """
     begun = clock()
+    check_replaceable(out, OURS, inputs=[crawl])
     facts = read_facts(crawl, progress)
     if not facts:
         do = "collect python-docs, or use `nextword propose` for other documents"
@@ -97,7 +105,7 @@ def seed_conversations(
         **{name: _forms(conversations) for name, conversations in made.items()},
         "seconds": round(clock() - begun, 1),
     }
-    with folder_written_atomically(out) as folder:
+    with folder_written_atomically(out, OURS, inputs=[crawl]) as folder:
         for name, conversations in made.items():
             write_conversations(folder / f"{name}.jsonl", conversations)
         write_questions(folder / QUESTIONS, held)

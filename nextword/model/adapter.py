@@ -35,7 +35,7 @@ from nextword.model.lora import (
     linear_layers,
 )
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+OURS = CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 PARTS = (".lora_A.weight", ".lora_B.weight", ".base_layer.weight")
 MISFIT = "is it of another base model?"
@@ -67,7 +67,7 @@ def save_adapter(model: Llama, folder: Path, base: Path | str) -> None:
     for name, layer in layers.items():
         for part, module in (("lora_A", layer.lora_A), ("lora_B", layer.lora_B)):
             tensors[f"{PREFIX}{name}.{part}.weight"] = module.weight.detach().float().cpu().contiguous()
-    with folder_written_atomically(folder) as written:
+    with folder_written_atomically(folder, OURS) as written:
         write_json(written / CONFIG, _config_to_json(config, _targets(model, list(layers)), str(base)))
         try:
             save_file(tensors, written / WEIGHTS, metadata={"format": "pt"})

@@ -41,6 +41,7 @@ TOKENIZER_FILES = (
     "tokenizer.model",
 )
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+OURS = ("config.json", "generation_config.json", *TOKENIZER_FILES, WEIGHTS, INDEX, "model-*-of-*.safetensors")
 HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 CHECKSUM, SHAPE = "nextword.xxh3", "nextword.shape"
@@ -78,7 +79,7 @@ def save_tensors(
     }
     dtype = dtype or kept[EMBEDDING].dtype
     shards = list(_shards(kept, dtype.itemsize, max_shard_bytes))
-    with folder_written_atomically(folder) as part:
+    with folder_written_atomically(folder, OURS) as part:
         write_json(part / "config.json", config_to_json(config, str(dtype).removeprefix("torch.")))
         write_json(part / "generation_config.json", _generation_config(config, ends))
         for name in TOKENIZER_FILES if tokenizer else ():

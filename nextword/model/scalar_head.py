@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nextword.common.errors import BadInput
 from nextword.common.files import folder_written_atomically, read_json, write_json
-from nextword.model.checkpoint import save_tensors, stored_tensors
+from nextword.model.checkpoint import OURS, save_tensors, stored_tensors
 from nextword.model.config import ModelConfig
 from nextword.model.config_file import config_from_json, config_to_json
 from nextword.model.llama import KVCache, Linear, Llama, rope_frequencies
@@ -80,7 +80,7 @@ def save_scalar(model: ScalarLlama, folder: Path, pad: int, tokenizer: Path | No
         "label2id": {"LABEL_0": 0},
         "pad_token_id": pad,
     }
-    with folder_written_atomically(folder) as part:
+    with folder_written_atomically(folder, OURS) as part:
         save_tensors(config, model.state_dict(), part, tokenizer, torch.float32)
         write_json(part / "config.json", shape)
 

@@ -22,6 +22,8 @@ from nextword.common.files import folder_written_atomically, write_json
 from nextword.tokenizer.special import ASSISTANT, CHAT_TEMPLATE, END, USER
 from nextword.tokenizer.tokenizer import Tokenizer
 
+COPIED = ("tokenizer", "special_tokens", "added_tokens")
+"""How the names of a tokenizer's files begin."""
 LLAMA_3 = (
     "{{- bos_token -}}"
     "{%- for message in messages -%}"
@@ -101,9 +103,9 @@ def chosen_template(tokenizer: Tokenizer, asked: str = "") -> str:
 
 def with_template(tokenizer: Path, template: str, out: Path) -> Path:
     """A copy of a tokenizer's folder, in `out`, whose chat template is this one; returns `out`."""
-    with folder_written_atomically(out) as part:
+    with folder_written_atomically(out, ("tokenizer_config.json", *(f"{name}*" for name in COPIED))) as part:
         for file in tokenizer.iterdir():
-            if file.is_file() and file.name.startswith(("tokenizer", "special_tokens", "added_tokens")):
+            if file.is_file() and file.name.startswith(COPIED):
                 shutil.copyfile(file, part / file.name)
         path = part / "tokenizer_config.json"
         config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -26,6 +26,7 @@ from nextword.tokenizer.shards import INDEX, SHARD_TOKENS, Ids, ShardInfo, write
 from nextword.tokenizer.tokenizer import Tokenizer, unicode
 
 SPLITS = ("train", "heldout")
+OURS = (INDEX, *(f"{split}-*.tokens" for split in SPLITS))
 GROUP = 1 << 18
 """Characters handed to a thread at a time: enough to make the hand-over free, little enough to stay small."""
 
@@ -46,13 +47,14 @@ def tokenise(
     """Write `out` (RUN/tokens) from `clean` (train.jsonl.zst, heldout.jsonl.zst); returns tokens.json's
     content.
 
-    The folder appears whole or not at all, and an older one stays until the new one is complete.
+    The folder appears whole or not at all, and an older one stays until the new one is complete. BadInput
+    when `out` holds what is no older one.
     """
     encoder = Tokenizer.load(tokenizer)
     files = {split: split_file(clean, split) for split in SPLITS}
     progress = progress or Progress("tokenise", unit="bytes")
     splits: dict[str, Any] = {}
-    with progress, folder_written_atomically(out) as folder:
+    with progress, folder_written_atomically(out, OURS, inputs=[clean, tokenizer]) as folder:
         for split, path in files.items():
             shards = write_shards(
                 folder,

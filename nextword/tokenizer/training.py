@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from nextword.common.errors import BadInput
-from nextword.common.files import folder_written_atomically, write_json, write_text
+from nextword.common.files import check_replaceable, folder_written_atomically, write_json, write_text
 from nextword.common.progress import Progress
 from nextword.common.records import digest, is_held_out, read_documents
 from nextword.common.settings import MOST_TOKENS, check_ranges, option
@@ -39,6 +39,7 @@ from nextword.tokenizer.tokenizer import REPORT, Tokenizer, unicode
 
 LANGUAGES = ("en", "ko")
 UNSEEN_PERCENT = 10
+OURS = (REPORT, "tokenizer.json", "tokenizer_config.json")
 CONFIG = {
     "tokenizer_class": "PreTrainedTokenizerFast",
     "bos_token": BOS,
@@ -89,8 +90,8 @@ def train_tokenizer(
 ) -> TokenizerReport:
     """Learn a vocabulary from `texts` and write the folder `out` (RUN/tokenizer).
 
-    The same texts in the same order give the same files. BadInput when there is no text or the vocabulary is
-    too small to hold all bytes.
+    The same texts in the same order give the same files. BadInput when there is no text, the vocabulary is
+    too small to hold all bytes, or `out` holds what is not an earlier one.
     """
     least = 256 + len(SPECIALS)
     if settings.vocab_size < least or not 0 <= settings.korean_share < 1:
@@ -98,6 +99,7 @@ def train_tokenizer(
             f"vocab_size {settings.vocab_size}, korean_share {settings.korean_share}",
             do=f"choose at least {least} tokens and a share of at least 0 and under 1",
         )
+    check_replaceable(out, OURS)
     with progress or Progress("tokenizer", unit="characters") as shown:
         sample = Sample.of(texts, int(settings.sample_mb * 1e6))
         repeated = sample.repeats(settings.korean_share)
@@ -112,7 +114,7 @@ def train_tokenizer(
         {lang: sample.bytes(lang) for lang in LANGUAGES},
         repeated,
     )
-    with folder_written_atomically(out) as folder:
+    with folder_written_atomically(out, OURS) as folder:
         write_text(folder / "tokenizer.json", data)
         write_json(folder / "tokenizer_config.json", CONFIG)
         write_json(folder / REPORT, asdict(report))
@@ -123,6 +125,7 @@ def tokenizer_of_clean(
     settings: TokenizerSettings, clean: Path, out: Path, progress: Progress | None = None
 ) -> TokenizerReport:
     """The stage: learn from the training split of a `clean` folder, which has our own Korean pages in it."""
+    check_replaceable(out, OURS, inputs=[clean])
     texts = (document.text for document in read_documents(split_file(clean, "train")))
     return train_tokenizer(settings, texts, out, progress)
 

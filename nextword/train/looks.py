@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from nextword import engine
 from nextword.common.files import folder_written_atomically
 from nextword.common.terminal import printable
 from nextword.evaluate.bits_per_byte import bits_per_byte
-from nextword.model.checkpoint import save_checkpoint
+from nextword.model.checkpoint import OURS, save_checkpoint
 from nextword.model.llama import Llama
 from nextword.tokenizer.shards import Shards
 from nextword.tokenizer.tokenizer import Tokenizer
@@ -112,9 +112,12 @@ class Looks:
         return text
 
 
-def replace_folder(folder: Path, source: Path) -> None:
-    """Make `folder` a copy of `source`, atomically and, where the disk can link, without copying."""
-    with folder_written_atomically(folder) as part:
+def replace_folder(folder: Path, source: Path, ours: Sequence[str] = OURS) -> None:
+    """Make `folder` a copy of `source`, atomically and, where the disk can link, without copying.
+
+    `ours`: the names that such a folder may hold (see `check_replaceable`).
+    """
+    with folder_written_atomically(folder, ours) as part:
         for file in source.iterdir():
             try:
                 os.link(file, part / file.name)

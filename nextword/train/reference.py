@@ -38,7 +38,7 @@ def reference_logprobs(
     if (folder / FILE).exists():
         return _read(folder / FILE, made_of)
     found = torch.tensor(sequence_logprobs(model, trees, dtype))
-    with folder_written_atomically(folder) as part:
+    with folder_written_atomically(folder, [FILE]) as part:
         save_file({"logprobs": found}, part / FILE, metadata=made_of)
     return found
 

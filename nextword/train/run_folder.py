@@ -17,12 +17,15 @@ from nextword.common.provenance import write_provenance
 
 RESULT = "result.json"
 """The file that says that a run is finished, and how it ended."""
+REPLACED = ("model", "adapter", "checkpoints")
+"""Folders of a run that its stage replaces or thins out."""
 
 
 def begin(settings: Any, out: Path, free: Collection[str] = (), **facts: Any) -> None:
     """Write run.json, or see that the run that began here had the same settings and facts.
 
-    free: settings that may change when a run goes on.
+    free: settings that may change when a run goes on. BadInput, too, for a folder where no run began
+    but that holds a model already: it would be replaced.
     """
     path = out / "run.json"
     now = {**plain(settings), **facts}
@@ -36,6 +39,11 @@ def begin(settings: Any, out: Path, free: Collection[str] = (), **facts: Any) ->
                     where=out,
                     do="repeat the first command to continue it, or choose another folder",
                 )
+    else:
+        for name in REPLACED:
+            if (out / name).is_dir() and any((out / name).iterdir()):
+                what = f"holds {name}/, which this run would replace, and no run.json that says it is its own"
+                raise BadInput(what, where=out, do="move it away, or choose another folder")
     write_provenance(path, settings, **facts)
 
 

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from nextword.common.errors import BadInput
-from nextword.model.adapter import merged_model, save_adapter
+from nextword.model.adapter import OURS, merged_model, save_adapter
 from nextword.model.checkpoint import load_checkpoint, save_checkpoint
 from nextword.model.four_bit import to_four_bit, weight_bytes
 from nextword.model.llama import Llama
@@ -114,7 +114,7 @@ class Trainee:
     def show(self, checkpoint: Path, out: Path, tokenizer: Path, ends: tuple[int, ...]) -> None:
         """Make OUT/model the model of a checkpoint, to be used like any other."""
         if self.settings.lora:
-            replace_folder(out / ADAPTER, checkpoint / ADAPTER)
+            replace_folder(out / ADAPTER, checkpoint / ADAPTER, OURS)
             save_checkpoint(
                 merged_model(self.base, checkpoint / ADAPTER), out / "model", tokenizer, ends=ends
             )

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from nextword.common.errors import BadInput, Corrupt, Failure
-from nextword.common.files import folder_written_atomically, read_json, sha256, write_json, written_atomically
+from nextword.common.files import (
+    check_replaceable,
+    folder_written_atomically,
+    read_json,
+    sha256,
+    write_json,
+    written_atomically,
+)
 
 
 def test_a_file_appears_only_when_its_block_ends(tmp_path: Path) -> None:
@@ -61,17 +68,79 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_replaces_the_old_one_only_when_it_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "model"
-    with folder_written_atomically(path) as part:
-        (part / "a").write_text("1")
-    with pytest.raises(KeyError), folder_written_atomically(path) as part:
-        (part / "b").write_text("2")
-        raise KeyError
-    assert [p.name for p in path.iterdir()] == ["a"]
-    with folder_written_atomically(path) as part:
-        (part / "b").write_text("2")
-    assert [p.name for p in path.iterdir()] == ["b"]
+    path, ours = tmp_path / "model", ("a", "b-*")
+    for name in ("b-1", "b-2"):
+        with folder_written_atomically(path, ours) as part:
+            (part / "a").write_text(name)
+            (part / name).write_text("1")
+        with pytest.raises(KeyError), folder_written_atomically(path, ours) as part:
+            (part / "a").write_text("half")
+            raise KeyError
+        assert sorted(p.name for p in path.iterdir()) == ["a", name]
+        assert (path / "a").read_text() == name
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["thesis.txt"], id="only what is foreign"),
+        pytest.param(["a", "thesis.txt"], id="something foreign beside an output"),
+        pytest.param(["b-1"], id="names of ours without the one that is always there"),
+        pytest.param(["a", "thesis/draft.txt"], id="a folder"),
+        pytest.param(["a/draft.txt"], id="a folder with a name of ours"),
+        pytest.param([".hidden"], id="a hidden file"),
+    ],
+)
+def test_a_folder_with_anything_foreign_in_it_is_never_replaced(tmp_path: Path, names: list[str]) -> None:
+    path = tmp_path / "out"
+    for name in names:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text("years of work")
+    says = r"out: would be replaced, but holds what is not an earlier output \(.*\); move that away, or"
+    with pytest.raises(BadInput, match=says), folder_written_atomically(path, ("a", "b-*")) as part:
+        (part / "a").write_text("new")
+    assert all((path / name).read_text() == "years of work" for name in names)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_empty_folder_and_what_nobody_misses_may_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.mkdir()
+    for name in ("", ".a.123.part", ".DS_Store"):
+        if name:
+            (path / name).write_text("")
+        with folder_written_atomically(path, ("a",)) as part:
+            (part / "a").write_text("new")
+        assert [p.name for p in path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("out", "how"), [("in", "is"), ("in/side/deep", "lies in"), (".", "holds"), ("other/../in", "is")]
+)
+def test_an_output_stays_away_from_what_it_is_made_of(tmp_path: Path, out: str, how: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a").write_text("input")
+    with pytest.raises(BadInput, match=f"{how} what it would be made from .*; choose another folder"):
+        check_replaceable(tmp_path / out, ("a", "in"), inputs=[tmp_path / "in"])
+    check_replaceable(tmp_path / "in-2", ("a",), inputs=[tmp_path / "in"])
+
+
+def test_a_file_is_no_folder_to_replace(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("text")
+    with pytest.raises(BadInput, match="is no folder"):
+        check_replaceable(tmp_path / "a", ("a",))
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "a").write_text("old")
+    (tmp_path / "out").symlink_to(tmp_path / "kept")
+    with folder_written_atomically(tmp_path / "out", ("a",)) as part:
+        (part / "a").write_text("new")
+    assert (tmp_path / "kept" / "a").read_text() == "old"
+    assert (tmp_path / "out" / "a").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "out"]
 
 
 def test_json_keeps_korean_readable_and_names_a_broken_file(tmp_path: Path) -> None:

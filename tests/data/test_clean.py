@@ -417,6 +417,17 @@ def test_a_full_disk_is_one_line_and_the_last_cleaning_stays(tmp_path):
     assert (tmp_path / "clean" / "train.jsonl.zst").read_bytes() == before
 
 
+@pytest.mark.parametrize("out", ["crawl", "crawl/clean", ".", "documents"])
+def test_what_lies_in_the_folder_for_the_output_is_never_lost(tmp_path, out):
+    crawl = crawl_of(tmp_path / "crawl", ordinary_pages())
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "thesis.txt").write_text("years of work")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(BadInput, match="choose another folder"):
+        clean(SETTINGS, crawl, tmp_path / out)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_showing_the_settings_loads_nothing_heavy():
     heavy = ("datatrove", "numpy", "torch")
     code = f"import sys, nextword.data.clean; print([m for m in {heavy} if m in sys.modules])"

@@ -124,6 +124,13 @@ def test_a_crawl_of_something_else_is_refused_and_leaves_no_folder(tmp_path):
     assert not (tmp_path / "seed").exists()
 
 
+def test_what_lies_in_the_folder_for_the_output_is_never_lost(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "train.jsonl").write_text("written by hand")
+    with pytest.raises(BadInput, match=r"holds what is not an earlier output \(train\.jsonl\)"):
+        seed_conversations(QuestionSettings(), tmp_path / "crawl", tmp_path / "out")
+
+
 def test_names_are_those_written_as_code():
     said = "A list of `deque`, json.load and sorted(x); `items.append` too."
     found = names_in([Conversation([Message("user", said)])])

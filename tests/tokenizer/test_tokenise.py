@@ -61,6 +61,17 @@ def test_a_folder_without_clean_text_is_named(tmp_path, folder):
         tokenise(TokeniseSettings(), tmp_path, folder, tmp_path / "tokens", quiet())
 
 
+def test_tokens_are_written_anew_but_nothing_else_is_replaced(tmp_path, clean, folder):
+    for _ in range(2):
+        tokenise(TokeniseSettings(), clean, folder, tmp_path / "tokens", quiet())
+    (tmp_path / "tokens" / "notes.txt").write_text("kept")
+    with pytest.raises(BadInput, match=r"not an earlier output \(notes\.txt\)"):
+        tokenise(TokeniseSettings(), clean, folder, tmp_path / "tokens", quiet())
+    with pytest.raises(BadInput, match="lies in what it would be made from"):
+        tokenise(TokeniseSettings(), clean, folder, clean / "tokens", quiet())
+    assert (tmp_path / "tokens" / "notes.txt").read_text() == "kept"
+
+
 def test_a_full_disk_leaves_the_previous_tokens(tmp_path, clean, folder):
     tokenise(TokeniseSettings(), clean, folder, tmp_path / "tokens", quiet())
     before = {path.name: path.read_bytes() for path in (tmp_path / "tokens").iterdir()}

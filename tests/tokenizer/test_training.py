@@ -87,6 +87,14 @@ def test_settings_that_cannot_be_met_are_refused(tmp_path, settings):
         train_tokenizer(settings, ["text"], tmp_path / "t", quiet())
 
 
+def test_a_folder_that_holds_something_else_is_kept(tmp_path, texts):
+    (tmp_path / "tokenizer.json").write_text("{}")
+    (tmp_path / "notes.txt").write_text("kept")
+    with pytest.raises(BadInput, match=r"not an earlier output \(notes\.txt\)"):
+        train_tokenizer(TokenizerSettings(), texts, tmp_path, quiet())
+    assert (tmp_path / "notes.txt").read_text() == "kept"
+
+
 def test_the_chat_template_writes_roles_and_ends(tokenizer):
     template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(tokenizer.chat_template)
     messages = [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]
