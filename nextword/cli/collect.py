@@ -9,7 +9,7 @@ import typer
 
 from nextword.cli.options import verb
 from nextword.common.terminal import printable
-from nextword.data.collect import CollectSettings, collect
+from nextword.data.collect import SUMMARY, CollectSettings, collect
 
 
 @verb(CollectSettings)
@@ -18,4 +18,4 @@ def run(
     out: Annotated[Path, typer.Option(help="the archive's folder")] = Path("runs/python-docs/crawl"),
 ) -> None:
     """Collect, then say what came in."""
-    print(printable(str(collect(settings, out))))
+    print(printable(collect(settings, out).told(out / SUMMARY)))

@@ -61,3 +61,17 @@ def bar(value: float, width: int) -> str:
 def columns(text: str) -> int:
     """How many columns a terminal gives the text: Korean and Chinese characters take two."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
+
+
+def size(count: int) -> str:
+    """Bytes for people.
+
+    >>> size(999), size(12_345), size(9_100_000)
+    ('999 B', '12.3 kB', '9.1 MB')
+    """
+    if count < 1000:
+        return f"{count} B"
+    amount, units = count / 1000, ["kB", "MB", "GB", "TB"]
+    while amount >= 999.95 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:,.1f} {units[0]}"

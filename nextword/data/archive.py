@@ -99,7 +99,8 @@ class ArchiveWriter:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = (self.folder / ".lock").open("wb")
         except OSError as error:
-            raise Failure(f"cannot be written ({error.strerror})", where=self.folder) from error
+            do = "choose another folder, or make this one writable"
+            raise Failure(f"cannot be written ({error.strerror})", where=self.folder, do=do) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

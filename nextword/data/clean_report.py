@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nextword.common.page import escape, paragraph, preformatted, section, write_page
+from nextword.common.terminal import size
 from nextword.data.clean_summary import CleanSummary, Dropped, Examples
 
 STEPS = {
@@ -200,17 +201,3 @@ def _documents(count: int, own: int) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def size(count: int) -> str:
-    """Bytes for people.
-
-    >>> size(999), size(12_345), size(9_100_000)
-    ('999 B', '12.3 kB', '9.1 MB')
-    """
-    if count < 1000:
-        return f"{count} B"
-    amount, units = count / 1000, ["kB", "MB", "GB", "TB"]
-    while amount >= 999.95 and len(units) > 1:
-        amount, units = amount / 1000, units[1:]
-    return f"{amount:,.1f} {units[0]}"

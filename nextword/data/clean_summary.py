@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from nextword.common.records import write_records
+from nextword.common.terminal import size
 from nextword.data.clean_split import changing_sides, split_records, stage_records
 
 if TYPE_CHECKING:
@@ -78,14 +79,25 @@ class CleanSummary:
     def __str__(self) -> str:
         dropped = ", ".join(f"{step.step} {step.documents:,}" for step in self.dropped) or "nothing"
         pages = "1 page" if self.pages == 1 else f"{self.pages:,} pages"
-        own = f"; with nextword's own {self.own_documents:,} documents ({self.own_bytes / 1e6:,.1f} MB)"
+        own = f"; with nextword's own {self.own_documents:,} documents ({size(self.own_bytes)})"
         trained = "1 document" if self.train_documents == 1 else f"{self.train_documents:,} documents"
         return (
-            f"{pages} with {self.text_bytes / 1e6:,.1f} MB of text{own if self.own_documents else ''}\n"
+            f"{pages} with {size(self.text_bytes)} of text{own if self.own_documents else ''}\n"
             f"dropped: {dropped}; of the other documents' lines {self.unique_before:.0%} were new, "
-            f"{self.repeated_bytes / 1e6:,.1f} MB of repeated ones went\n"
-            f"kept {trained} to train on ({self.train_bytes / 1e6:,.2f} MB) and "
-            f"{self.heldout_documents:,} to measure on ({self.heldout_bytes / 1e6:,.2f} MB)"
+            f"{size(self.repeated_bytes)} of repeated ones went\n"
+            f"kept {trained} to train on ({size(self.train_bytes)}) and "
+            f"{self.heldout_documents:,} to measure on ({size(self.heldout_bytes)})"
+            + (f"\n{self.warning}" if self.warning else "")
+        )
+
+    @property
+    def warning(self) -> str:
+        """Says that our own text outweighs the source's, and how to leave it out; or nothing."""
+        if self.own_bytes <= self.text_bytes:
+            return ""
+        own, text = size(self.own_bytes), size(self.text_bytes)
+        return (
+            f"warning: nextword's own text ({own}) is more than yours ({text}); --no-own-text leaves it out"
         )
 
 

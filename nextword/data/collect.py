@@ -23,18 +23,20 @@ from nextword.common.files import read_json, write_json
 from nextword.common.outbound import Gate, is_loopback
 from nextword.common.progress import Progress
 from nextword.common.settings import check_ranges, option
+from nextword.common.terminal import size
 from nextword.data.address import normal, target
 from nextword.data.archive import ArchiveWriter, Page, finished_segments
 from nextword.data.crawl import Limits, Site, crawl
 from nextword.data.fetch import Fetcher
-from nextword.data.folder import read_folder
+from nextword.data.folder import check_places, read_folder
 from nextword.data.manners import Manners
 from nextword.data.pydoc_site import PYTHON, crawl_pydoc, shelves
 from nextword.data.warc import MAX_RECORD_BYTES
 
 PYTHON_DOCS = "python-docs"
 SUMMARY = "collect.json"
-MOST_NAMED = 200
+MOST_NAMED, MOST_SHOWN = 200, 5
+"""Failures that collect.json names, and that the terminal shows."""
 MOST_PAGE_MB = MAX_RECORD_BYTES // 2**23 - 1
 """A file of eight times this size still fits a record of the archive."""
 DAY = 24 * 60 * 60
@@ -89,15 +91,21 @@ class CollectSummary:
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        size = f"{self.bytes / 1e6:,.1f} MB"
-        lines = [f"{self.pages:,} pages, {size}, from {self.source} in {self.seconds:,.0f} s"]
+        lines = [f"{self.pages:,} pages, {size(self.bytes)}, from {self.source} in {self.seconds:,.0f} s"]
         if self.is_cut:
             lines.append("a limit ended it before the source did")
         lines += [f"  {count:6,} left out: {reason}" for reason, count in sorted(self.skipped.items())]
         if self.failed:
             lines.append(f"  {self.failed:6,} failed, such as:")
-            lines += [f"         {place}: {why}" for place, why in list(self.failures.items())[:5]]
+            lines += [f"         {place}: {why}" for place, why in list(self.failures.items())[:MOST_SHOWN]]
         return "\n".join(lines)
+
+    def told(self, file: Path) -> str:
+        """The same, and that `file` (collect.json) names the failures that are not shown."""
+        if self.failed <= MOST_SHOWN:
+            return str(self)
+        named = "all" if self.failed <= MOST_NAMED else f"the first {MOST_NAMED}"
+        return f"{self}\n         {named} are in {file}"
 
     def add(self, page: Page) -> None:
         """Count one answer; what failed before and has come now no longer counts as failed."""
@@ -130,17 +138,19 @@ def collect(
     """Fill the folder `out` with the source's pages; goes on where an earlier, unfinished call was stopped.
 
     A finished folder with the same settings is left as it is. Raises BadInput for a source that is not there,
-    not allowed or holds no text, and for a folder that holds another source; Failure when the disk is full or
-    a site stops answering (what came is kept, and the same call goes on). A folder in which no document was
-    kept is left as it was found, free for another source.
+    not allowed or holds no text, and for a folder that holds another source or lies in this one; Failure when
+    the disk is full or a site stops answering (what came is kept, and the same call goes on). A folder in
+    which no document was kept is left as it was found, free for another source.
     """
+    if out.exists() and not out.is_dir():
+        raise BadInput("is no folder", where=out, do="choose another folder to collect into")
     if finished := _finished(out, settings):
         return finished
     started, is_new = clock(), not out.exists()
     until = started + settings.time_limit if settings.time_limit > 0 else float("inf")
     summary = CollectSummary(settings.source)
     archive = ArchiveWriter(out, {"source": settings.source})
-    source = _source(settings, archive.so_far, until, clock)
+    source = _source(settings, out, archive.so_far, until, clock)
     with archive:
         (out / SUMMARY).unlink(missing_ok=True)
         for page in archive.so_far():
@@ -152,7 +162,7 @@ def collect(
                     if page.body or page.headers or "failure" in page.meta:
                         archive.write(page)
                     summary.add(page)
-                    shown.set(summary.pages, f"{summary.bytes / 1e6:.1f} MB  {_short(page)}")
+                    shown.set(summary.pages, f"{size(summary.bytes)}  {_short(page)}")
             if summary.pages == 0:
                 raise _nothing(settings, summary, clock() >= until)
         except BaseException:
@@ -178,7 +188,7 @@ Pages = Callable[[], Iterator[Page]]
 
 
 def _source(
-    settings: CollectSettings, so_far: Pages, until: float, clock: Callable[[], float]
+    settings: CollectSettings, out: Path, so_far: Pages, until: float, clock: Callable[[], float]
 ) -> Generator[Page, None, None]:
     """The pages still to come; BadInput at once for a source that is not there."""
     source = settings.source
@@ -193,6 +203,7 @@ def _source(
         raise BadInput(
             "no such source", where=source, do="give python-docs, an http(s) address, a folder or a file"
         )
+    check_places(Path(source), out)
     return _from_files(settings, so_far)
 
 

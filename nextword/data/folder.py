@@ -6,8 +6,9 @@
     .warc                     its pages
     .gz .xz .zst              any of these inside
 
-A file that cannot be read is named and counted, and the rest goes on. Hidden files and symbolic links are
-left alone: what a link leads to is read where it lies, if that is in the folder, and is none of ours if not.
+A file that cannot be read is named and counted, and the rest goes on; so are pipes, sockets, devices and
+links that lead nowhere. Hidden files and other links are left alone: what a link leads to is read where it
+lies, if that is in the folder, and is none of ours if not.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ FIELDS = ("text", "content", "body")
 TEXT_TYPES = HTML_TYPES | {"text/plain", "text/markdown"}
 MOST_BAD_RECORDS = 20
 PIECE = 1 << 20
+SPECIAL = "is no regular file (a pipe, a socket or a device)"
 BROKEN = (BadInput, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 """What reading a damaged file of any of the formats raises (pyarrow's are ValueError and OSError)."""
 
@@ -65,6 +67,9 @@ def read_folder(source: Path, max_bytes: int = 64 << 20) -> Iterator[Page]:
     with Extractor(max_bytes=max_bytes) as extractor:
         for path in _files(source):
             name = path.name if path == source else path.relative_to(source).as_posix()
+            if not path.is_file():
+                yield _failure(path, "is a link that leads nowhere" if path.is_symlink() else SPECIAL, name)
+                continue
             try:
                 for page in _pages(path, max_bytes, extractor, is_chosen=path == source):
                     yield replace(page, meta={**page.meta, "path": name + page.meta.get("path", "")})
@@ -72,16 +77,26 @@ def read_folder(source: Path, max_bytes: int = 64 << 20) -> Iterator[Page]:
                 yield _failure(path, _words(error, path), name)
 
 
+def check_places(source: Path, out: Path) -> None:
+    """BadInput for a source without an end, and for an archive that would lie in its source."""
+    if not source.is_file() and not source.is_dir():
+        raise BadInput(SPECIAL, where=source, do="give a folder or a file; `cat` it into one first")
+    place, of = out.resolve(), source.resolve()
+    if source.is_dir() and (place == of or of in place.parents):
+        what = f"lies in the source ({source}), where the next collect would take it for a document"
+        raise BadInput(what, where=out, do="choose another --out, outside the source")
+
+
 def _files(source: Path) -> Iterator[Path]:
     if not source.is_dir():
         yield source
         return
     for path in sorted(source.iterdir()):
-        if path.name.startswith(".") or path.is_symlink():
+        if path.name.startswith(".") or (path.is_symlink() and path.exists()):
             continue
         if path.is_dir():
             yield from _files(path)
-        elif path.is_file():
+        else:
             yield path
 
 

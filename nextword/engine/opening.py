@@ -60,6 +60,9 @@ def model_folder(path: Path, assistant: bool = False) -> Path:
     if path.is_dir():
         do = "give the folder that holds config.json, or a .gguf file"
         raise BadInput("no model in this folder (it has no config.json)", where=path, do=do)
+    if path.exists():
+        do = "give a checkpoint folder or a .gguf file; a pipe cannot be mapped"
+        raise BadInput("is no regular file (a pipe, a socket or a device)", where=path, do=do)
     raise BadInput("no such file or folder", where=path, do="give a checkpoint folder or a .gguf file")
 
 

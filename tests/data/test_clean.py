@@ -256,6 +256,15 @@ def test_our_own_text_is_all_kept_beside_a_crawl(cleaned):
     )
 
 
+def test_our_own_text_that_outweighs_the_source_is_a_warning_with_its_remedy(cleaned):
+    *_, summary = cleaned({}, own_text=True)
+    assert "0.0 MB" not in str(summary) and " kB of text; with nextword's own" in str(summary)
+    assert str(summary).splitlines()[-1].startswith("warning: nextword's own text (")
+    assert summary.warning.endswith("--no-own-text leaves it out")
+    enough = replace(summary, text_bytes=summary.own_bytes)
+    assert not enough.warning and "warning" not in str(enough)
+
+
 def test_our_own_text_alone_is_not_enough(tmp_path):
     crawl = crawl_of(tmp_path / "crawl", {f"http://a.test/{n}": f"<p>Page {n}.</p>" for n in range(5)})
     with pytest.raises(

@@ -3,9 +3,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from nextword.common.terminal import size
 from nextword.data.archive import ArchiveWriter
 from nextword.data.clean import CleanSettings, clean
-from nextword.data.clean_report import size, write_report
+from nextword.data.clean_report import write_report
 from nextword.data.clean_summary import CleanSummary, Dropped, Tally, source
 
 ATTACKS = [

@@ -170,6 +170,43 @@ def test_a_source_that_is_not_there_leaves_no_folder_behind(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadInput, match=r"pipe: is no regular file .*; give a folder or a file"):
+        collect(CollectSettings(str(tmp_path / "pipe")), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("out", [".", "crawl", "deep/run/crawl"])
+def test_nothing_is_written_among_the_documents(tmp_path, out):
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(BadInput, match=r"lies in the source .*; choose another --out"):
+        collect(CollectSettings(str(tmp_path)), tmp_path / out)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("out", ["a.txt", "a.txt/crawl", "/proc/nope"])
+def test_a_place_that_cannot_be_a_folder_says_what_to_do(tmp_path, out):
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises((BadInput, Failure), match="choose another folder"):
+        collect(CollectSettings(str(tmp_path / "a.txt")), tmp_path / out)
+
+
+def test_the_terminal_names_a_few_failures_and_where_the_others_are(tmp_path):
+    source = tmp_path / "docs"
+    source.mkdir()
+    (source / "good.txt").write_text("text")
+    for number in range(6):
+        (source / f"{number}.txt").write_text("")
+    summary = collect(CollectSettings(str(source)), tmp_path / "out")
+    said = summary.told(tmp_path / "out" / "collect.json")
+    assert said.startswith("1 pages, 4 B, from") and "6 failed, such as:" in said and "5.txt" not in said
+    assert said.endswith(f"all are in {tmp_path / 'out' / 'collect.json'}")
+    summary.failures.popitem()
+    summary.failed = 5
+    assert summary.told(Path("collect.json")) == str(summary)
+
+
 def test_a_folder_goes_on_without_keeping_a_document_twice(tmp_path):
     source = tmp_path / "docs"
     source.mkdir()

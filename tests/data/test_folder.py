@@ -5,6 +5,7 @@ import json
 import lzma
 import os
 import signal
+import socket
 import zipfile
 from pathlib import Path
 
@@ -194,6 +195,21 @@ def test_hidden_files_and_links_are_left_alone(tmp_path):
     (inside / "loop").symlink_to(inside)
     (inside / "a.txt").write_text("a")
     assert texts(inside) == {"a.txt": "a"}
+
+
+def test_what_is_no_regular_file_is_named_and_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    with socket.socket(socket.AF_UNIX) as server:
+        place = os.open(tmp_path, os.O_RDONLY)  # the path of a socket must be short
+        server.bind(f"/proc/self/fd/{place}/socket.txt")
+        os.close(place)
+    (tmp_path / "link.txt").symlink_to(tmp_path / "gone.txt")
+    (tmp_path / "loop.txt").symlink_to(tmp_path / "loop.txt")
+    (tmp_path / "a.txt").write_text("a")
+    found = {name: page.meta.get("failure", "") for name, page in read(tmp_path).items()}
+    assert list(found) == ["a.txt", "link.txt", "loop.txt", "pipe.txt", "socket.txt"]
+    assert found["pipe.txt"] == found["socket.txt"] == "is no regular file (a pipe, a socket or a device)"
+    assert found["link.txt"] == found["loop.txt"] == "is a link that leads nowhere"
 
 
 def test_other_formats_are_counted_by_suffix(tmp_path):

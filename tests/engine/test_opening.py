@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -53,6 +54,7 @@ def test_a_fake_opens_without_a_file(heard):
         (lambda path: None, "no such file or folder"),
         (lambda path: path.mkdir(), "has no config.json"),
         (lambda path: path.write_text("text"), "not a model we open"),
+        (os.mkfifo, "is no regular file"),
     ],
 )
 def test_what_is_no_model_is_refused_in_one_line(tmp_path, make, message):
