@@ -52,6 +52,7 @@ class MakeSettings:
     depth: int = option(0, "layers of the model; 0 chooses by the time and the speed of this machine")
     vocab_size: int = option(4096, "tokens of the vocabulary", most=MOST_TOKENS)
     type: str = option("Q8_0", "how the released weights are stored: F32, F16, BF16, Q8_0, Q4_0")
+    own_text: bool = option(True, "add nextword's own README and docs, English and Korean")
     prompt: str = option("", "what the model is asked to go on from; empty takes a fitting one")
     seed: int = option(0, "of the first weights, the order of the text, and the dreams")
     allow_private: bool = option(False, "let a crawl go to private addresses")
@@ -150,9 +151,12 @@ class Run:
     def _clean(self) -> Any:
         from nextword.data.clean import CleanSettings, clean
 
-        return clean(
-            CleanSettings(), self.folder / "crawl", self.folder / "clean", self._progress("clean", "pages")
-        )
+        chosen = CleanSettings(own_text=self.settings.own_text)
+        folder, progress = self.folder, self._progress("clean", "pages")
+        made = clean(chosen, folder / "crawl", folder / "clean", progress)
+        if made.warning:
+            self.say(made.warning)
+        return made
 
     def _tokenizer(self) -> Any:
         from nextword.tokenizer.tokenise import TokeniseSettings, tokenise

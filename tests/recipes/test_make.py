@@ -1,5 +1,6 @@
 """The whole journey, small: a folder of pages becomes two files, also when it is killed on the way."""
 
+import io
 import json
 import os
 import shutil
@@ -10,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from nextword.common.errors import BadInput
-from nextword.recipes.make import MakeSettings
+from nextword.recipes.make import MakeSettings, Run
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMAND = [
@@ -88,6 +90,21 @@ def test_the_released_program_runs(run: Path) -> None:
     )
     assert said.returncode == 0
     assert said.stdout.startswith("The")
+
+
+@pytest.mark.parametrize("own_text", [True, False])
+def test_our_own_text_is_left_out_when_asked_and_warned_of_when_it_is_more(
+    tmp_path: Path, own_text: bool
+) -> None:
+    (tmp_path / "note.txt").write_text(
+        (DOCS / "03-tokenizer.md").read_text(encoding="utf-8").replace("tokenizer", "sorter")
+    )
+    said = io.StringIO()
+    settings = MakeSettings(source=str(tmp_path / "note.txt"), out=str(tmp_path / "run"), own_text=own_text)
+    stages = dict(Run(settings, Console(file=said, width=200)).stages())
+    stages["collect"]()
+    assert bool(stages["clean"]().own_documents) == own_text
+    assert ("--no-own-text leaves it out" in said.getvalue()) == own_text
 
 
 def test_names_come_from_the_source() -> None:
