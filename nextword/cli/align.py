@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from nextword.cli.options import verb
+from nextword.common.folder_lock import working_in
 from nextword.train.align import AlignData, AlignSettings, align
+from nextword.train.origin import origin
 
 
 @verb(AlignSettings)
@@ -27,7 +29,9 @@ def run(
 ) -> None:
     """Align, then say how it ended."""
     out = out or assistant / "aligned"
-    made = align(settings, assistant, AlignData(tuple(data or ()), reward, task, closed_book), out)
+    origin(assistant, out)  # an assistant that is not there is refused before the folder is made
+    with working_in(out):
+        made = align(settings, assistant, AlignData(tuple(data or ()), reward, task, closed_book), out)
     for reason, count in made.left_out.items():
         print(f"left out: {count:,} {reason}")
     print(f"{made.model}: {made.told()}")

@@ -9,6 +9,7 @@ import typer
 
 from nextword.cli.options import verb
 from nextword.common.errors import BadInput
+from nextword.common.folder_lock import working_in
 from nextword.train.finetune import FinetuneData, FinetuneSettings, finetune
 
 
@@ -33,7 +34,9 @@ def run(
         return
     if out is None and not base.is_dir():
         raise BadInput("no such folder", where=base)
-    made = finetune(settings, base, files, out or base / "finetuned")
+    out = out or base / "finetuned"
+    with working_in(out):
+        made = finetune(settings, base, files, out)
     print(
         f"{made.model}: {made.conversations:,} conversations, {made.epochs:.1f} times, {made.steps:,} steps"
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nextword.cli.options import verb
+from nextword.common.folder_lock import working_in
 from nextword.train.origin import origin
 from nextword.train.reward import RewardSettings, train_reward
 
@@ -21,7 +22,9 @@ def run(
 ) -> None:
     """Train, then say how it ended."""
     out = out or assistant / "reward"
-    made = train_reward(settings, origin(assistant, out), data, out)
+    begin = origin(assistant, out)  # refused before the folder is made
+    with working_in(out):
+        made = train_reward(settings, begin, data, out)
     for reason, count in made.left_out.items():
         print(f"left out: {count:,} {reason}")
     print(f"{made.model}: {made.told()}")

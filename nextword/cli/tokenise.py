@@ -28,6 +28,8 @@ def run(
         report = tokenizer_of_clean(settings, clean, tokenizer)
         rates = ", ".join(f"{lang} {rate:.2f}" for lang, rate in report.bytes_per_token.items())
         print(f"{tokenizer}: {report.vocab_size:,} tokens; bytes per token: {rates}")
+        if report.vocab_size < settings.vocab_size:
+            print(f"{settings.vocab_size:,} tokens were asked for; the text has only {report.vocab_size:,}")
     index = tokenise(TokeniseSettings(), clean, tokenizer, run_folder / "tokens")
     for split, facts in index["splits"].items():
         print(f"{run_folder / 'tokens'}: {split}: {facts['tokens']:,} tokens of {facts['documents']:,} pages")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nextword.common.errors import BadInput
+from nextword.common.errors import BadInput, Corrupt
 from nextword.common.files import read_json, write_json
 
 R = TypeVar("R")
@@ -26,17 +26,14 @@ class Journal:
         self.path = folder / "make.json"
         self.stages: dict[str, dict[str, Any]] = {}
         if self.path.exists():
-            found = read_json(self.path)
-            changed = sorted(
-                name for name, value in settings.items() if found.get("settings", {}).get(name) != value
-            )
+            begun, self.stages = _read(self.path, settings.keys())
+            changed = sorted(name for name, value in settings.items() if begun.get(name) != value)
             if changed:
                 raise BadInput(
                     f"was begun with another {' and '.join(changed)}",
                     where=folder,
                     do="repeat the first command to continue it, or choose another --out",
                 )
-            self.stages = found["stages"]
         self.settings = settings
 
     def stage(self, name: str, work: Callable[[], R]) -> R | None:
@@ -58,6 +55,27 @@ class Journal:
     def seconds(self) -> float:
         """How long the finished stages took, all runs together."""
         return float(sum(stage["seconds"] for stage in self.stages.values()))
+
+
+def _read(path: Path, names: Collection[str]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The settings, some of which have these names, and the stages; Corrupt for what is none of ours."""
+    do = "restore it, or choose another --out"
+    try:
+        found = read_json(path)
+    except Corrupt as error:
+        raise Corrupt(error.what, where=path, do=do) from error
+    match found:
+        case {"settings": dict(settings), "stages": dict(stages)} if all(map(_is_stage, stages.values())):
+            if not names or settings.keys() & names:
+                return settings, stages
+    raise Corrupt("is not the journal of a make", where=path, do=do)
+
+
+def _is_stage(found: Any) -> bool:
+    match found:
+        case {"seconds": int() | float(), "result": _}:
+            return True
+    return False
 
 
 def plain(value: Any) -> Any:

@@ -23,6 +23,7 @@ from typing import Any
 from rich.console import Console
 
 from nextword.common.errors import BadInput
+from nextword.common.folder_lock import working_in
 from nextword.common.progress import Progress
 from nextword.common.records import read_documents
 from nextword.common.settings import MOST_TOKENS, check_ranges, option
@@ -95,10 +96,12 @@ def make(settings: MakeSettings, console: Console) -> Journal:
 
     Raises what the stages raise; what is finished stays finished.
     """
-    run = Run(settings, console)
-    for name, work in run.stages():
-        run.journal.stage(name, work)
-    return run.journal
+    with working_in(settings.folder):
+        run = Run(settings, console)
+        run.refuse_early()
+        for name, work in run.stages():
+            run.journal.stage(name, work)
+        return run.journal
 
 
 class Run:
@@ -112,6 +115,13 @@ class Run:
         if self.journal.stages:
             done = ", ".join(self.journal.stages)
             self.say(f"continuing in {self.folder} (done: {done})")
+
+    def refuse_early(self) -> None:
+        """BadInput, before any stage, for a network that this machine cannot train."""
+        if self.settings.depth and "pretrain" not in self.journal.stages:
+            from nextword.train.pretrain import PretrainSettings, refuse_early
+
+            refuse_early(PretrainSettings(depth=self.settings.depth), self.settings.vocab_size)
 
     def stages(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         """The stages by name, in their order."""
@@ -169,6 +179,11 @@ class Run:
             tokenizer,
             self._progress("tokenizer", "characters"),
         )
+        if report.vocab_size < self.settings.vocab_size:
+            self.say(
+                f"note: {self.settings.vocab_size:,} tokens were asked for; the text has only "
+                f"{report.vocab_size:,}"
+            )
         index = tokenise(
             TokeniseSettings(), clean, tokenizer, self.folder / "tokens", self._progress("tokenise", "bytes")
         )

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from nextword.common.errors import BadInput
 from nextword.common.files import read_json, write_json
+from nextword.common.folder_lock import working_in
 from nextword.common.progress import Progress
 from nextword.common.settings import check_ranges, option
 from nextword.train.run_folder import RESULT, begin
@@ -155,7 +156,7 @@ def pretrain(
     longer = finished.exists() and _asks_for_more(settings, out)
     if finished.exists() and not longer:
         return read_result(finished)
-    with joined(settings.device, cast(Parallel, settings.parallel)) as processes:
+    with working_in(out), joined(settings.device, cast(Parallel, settings.parallel)) as processes:
         run = BaseRun(settings, tokens, tokenizer, out, processes)
         refuse_beyond_memory(settings, run.config(settings.depth or SHALLOWEST), processes)
         if processes.is_first:
@@ -170,6 +171,18 @@ def pretrain(
             write_json(finished, {**asdict(result), "model": "model"})
         processes.wait()
     return result
+
+
+def refuse_early(settings: PretrainSettings, vocab_size: int) -> None:
+    """BadInput when no machine like this one can train it, before there are tokens or a tokenizer."""
+    from nextword.model.config import ModelConfig
+    from nextword.train.distributed import Parallel, joined
+    from nextword.train.memory import refuse_beyond_memory
+    from nextword.train.plan import SHALLOWEST
+
+    config = ModelConfig.of_depth(settings.depth or SHALLOWEST, vocab_size, settings.context)
+    with joined(settings.device, cast(Parallel, settings.parallel)) as processes:
+        refuse_beyond_memory(settings, config, processes)
 
 
 def read_result(path: Path) -> PretrainResult:

@@ -44,8 +44,29 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_a_damaged_journal_is_corrupt(tmp_path: Path) -> None:
     (tmp_path / "make.json").write_text('{"stages": ')
-    with pytest.raises(Corrupt, match=r"make\.json"):
+    with pytest.raises(Corrupt, match=r"make\.json: not readable .*; restore it, or choose another --out"):
         Journal(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "null",
+        "{}",
+        '{"settings": {}, "stages": {}}',
+        '{"settings": [], "stages": {}}',
+        '{"settings": {"minutes": 8}}',
+        '{"settings": {"minutes": 8}, "stages": ["clean"]}',
+        '{"settings": {"minutes": 8}, "stages": {"clean": 3}}',
+        '{"settings": {"minutes": 8}, "stages": {"clean": {"seconds": "3", "result": 1}}}',
+        '{"settings": {"minutes": 8}, "stages": {"clean": {"seconds": 3}}}',
+    ],
+)
+def test_json_that_is_no_journal_of_ours_is_said_to_be_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "make.json").write_text(text)
+    with pytest.raises(Corrupt, match=r"make\.json: is not the journal of a make; restore it"):
+        Journal(tmp_path, {"minutes": 8, "seed": 0})
 
 
 def test_the_time_of_all_stages_adds_up(tmp_path: Path) -> None:
