@@ -22,4 +22,5 @@ def run(
     print(f"{made.model}: {made.parameters:,} parameters, {made.depth} layers")
     print(f"{made.tokens:,} tokens in {made.steps:,} steps ({made.epochs:.1f} times the text)")
     print(f"{made.bits_per_byte:.4f} bits per byte on held-out documents")
-    print(f"{made.tokens_per_second:,.0f} tokens a second, model-flops utilisation {made.mfu:.0%}")
+    share = "" if made.mfu is None else f", model-flops utilisation {made.mfu:.0%}"
+    print(f"{made.tokens_per_second:,.0f} tokens a second{share}")

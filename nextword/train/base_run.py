@@ -252,5 +252,11 @@ class BaseRun:
             bits_per_byte=last["bits_per_byte"],
             seconds=loop.seconds,
             tokens_per_second=statistics.median(line["tokens_per_second"] for line in steps),
-            mfu=statistics.median(line["mfu"] for line in steps),
+            mfu=_middle([line["mfu"] for line in steps]),
         )
+
+
+def _middle(shares: list[float | None]) -> float | None:
+    """The median MFU; None where one step's was left out: they are all held against the same wrong peak."""
+    known = [share for share in shares if share is not None and share <= 1]
+    return statistics.median(known) if len(known) == len(shares) else None

@@ -27,6 +27,7 @@ from nextword.train.checkpoints import Checkpoints
 from nextword.train.distributed import Processes
 from nextword.train.metrics import Metrics
 from nextword.train.optimiser import Optimiser
+from nextword.train.peak import possible
 from nextword.train.schedule import Schedule
 from nextword.train.step import StepResult
 from nextword.train.training_state import load_state, save_state
@@ -226,7 +227,7 @@ class Loop:
     def _report(self, moment: Moment, progress: Progress) -> None:
         speed = moment.tokens / moment.seconds
         flops = self.cost.flops * moment.tokens / self.cost.tokens
-        utilisation = flops / moment.seconds / (self.cost.peak * self.processes.world)
+        utilisation = possible(flops / moment.seconds / (self.cost.peak * self.processes.world))
         self.metrics.append(
             "step",
             moment.step,
@@ -236,10 +237,11 @@ class Loop:
             tokens=self.tokens,
             seconds=round(self.seconds, 3),
             tokens_per_second=round(speed),
-            mfu=round(utilisation, 4),
+            mfu=None if utilisation is None else round(utilisation, 4),
             **moment.facts,
         )
-        facts = f"loss {moment.loss:.3f}  {speed:,.0f} tokens/s  MFU {utilisation:.0%}"
+        facts = f"loss {moment.loss:.3f}  {speed:,.0f} tokens/s"
+        facts += "" if utilisation is None else f"  MFU {utilisation:.0%}"
         progress.set(self.tokens, facts, total=self._tokens_in_all())
 
     def _tokens_in_all(self) -> int:

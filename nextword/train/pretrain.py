@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import cast
@@ -129,7 +129,8 @@ class PretrainResult:
     bits_per_byte: float
     seconds: float
     tokens_per_second: float
-    mfu: float
+    mfu: float | None
+    """Model-flops utilisation; None where the peak was measured too low, as on a busy machine."""
 
 
 def pretrain(
@@ -187,7 +188,8 @@ def refuse_early(settings: PretrainSettings, vocab_size: int) -> None:
 
 def read_result(path: Path) -> PretrainResult:
     """A finished run's result.json."""
-    return PretrainResult(**{**read_json(path), "model": path.parent / "model"})
+    found = PretrainResult(**{**read_json(path), "model": path.parent / "model"})
+    return found if found.mfu is None or found.mfu <= 1 else replace(found, mfu=None)
 
 
 def _asks_for_more(settings: PretrainSettings, out: Path) -> bool:
