@@ -24,7 +24,7 @@ format: .venv/ready-dev
 	$(BIN)/ruff check --fix .
 
 docs: .venv/ready
-	$(BIN)/python -m nextword.recipes.settings_page > docs/settings.md
+	$(BIN)/python -m nextword.cli.settings_page > docs/settings.md
 
 peers:
 	benchmarks/peers/make

@@ -43,6 +43,7 @@ def verb(settings: type[Any]) -> Callable[[Callable[..., None]], Callable[..., N
         options = [*own, *(_option(field, get_type_hints(settings)[field.name]) for field in fields), _CONFIG]
         run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
         run.__annotations__ = {option.name: option.annotation for option in options}
+        run.settings = settings  # type: ignore[attr-defined]
         return run
 
     return decorate

@@ -12,7 +12,7 @@ import pytest
 from nextword.cli.main import VERBS, command, run
 from nextword.model.checkpoint import save_checkpoint
 from nextword.model.llama import Llama
-from nextword.recipes import settings_page
+from nextword.cli import settings_page
 
 
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,9 +157,8 @@ def test_every_verb_with_settings_is_on_the_page_of_settings() -> None:
     for verb in (verb for part in VERBS.values() for verb in part):
         module = importlib.import_module(f"nextword.cli.{verb}")
         for function in vars(module).values():
-            inner = getattr(function, "__wrapped__", None)
-            if settings := getattr(inner, "__annotations__", {}).get("settings"):
-                assert getattr(module, settings) in shown, f"{verb}: add {settings} to settings_page.VERBS"
+            if settings := getattr(function, "settings", None):
+                assert settings in shown, f"{verb}: add {settings} to settings_page.VERBS"
 
 
 def test_the_version_is_the_package_s_own() -> None:

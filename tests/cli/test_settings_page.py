@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nextword.recipes.settings_page import settings_page
+from nextword.cli.settings_page import settings_page
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -1,6 +1,6 @@
 """docs/settings.md, made from the settings' own fields: run this module to write it anew.
 
-python -m nextword.recipes.settings_page > docs/settings.md
+python -m nextword.cli.settings_page > docs/settings.md
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from nextword.label.project import ProjectSettings
 from nextword.recipes.make import MakeSettings
 from nextword.recipes.round_settings import RoundSettings
 from nextword.release.release import ReleaseSettings
+from nextword.studio.settings import StudioSettings
 from nextword.tokenizer.training import TokenizerSettings
 from nextword.train.align import AlignSettings
 from nextword.train.finetune import FinetuneSettings
@@ -40,7 +41,8 @@ VERBS: dict[str, type[Any]] = {
     "reward": RewardSettings,
     "align": AlignSettings,
     "evaluate": EvaluateSettings,
-    "label": ProjectSettings,
+    "label init": ProjectSettings,
+    "label serve": StudioSettings,
     "round": RoundSettings,
     "release": ReleaseSettings,
     "recall": RecallSettings,
