@@ -127,9 +127,11 @@ def _run(
 def _nothing_left(summary: CleanSummary, crawl: Path) -> BadInput:
     if not summary.pages:
         return BadInput("has no page in it", where=crawl, do="collect again, or from elsewhere")
-    worst = max(summary.dropped, key=lambda dropped: dropped.documents - dropped.own)
-    reason = max(worst.reasons, key=lambda reason: worst.reasons[reason])
     pages = "1 page" if summary.pages == 1 else f"{summary.pages:,} pages"
+    worst = max(summary.dropped, key=lambda dropped: dropped.documents - dropped.own)
+    if not worst.reasons:  # no step saw a page: none had text
+        return BadInput(f"nothing is left for training of {pages}", where=crawl, do="collect pages with text")
+    reason = max(worst.reasons, key=lambda reason: worst.reasons[reason])
     return BadInput(
         f"nothing is left for training of {pages}: step `{worst.step}` dropped "
         f"{worst.documents - worst.own:,}, most because: {reason}",

@@ -15,6 +15,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from nextword.common.errors import BadInput
 from nextword.evaluate.ngram import ngram_bits_per_byte
 from nextword.tokenizer.shards import Shards
 from nextword.tokenizer.tokenizer import Tokenizer
@@ -29,7 +30,12 @@ class Baseline:
 
 
 def baselines(train: Shards, heldout: Shards, tokenizer: Tokenizer) -> list[Baseline]:
-    """All baselines, weakest idea first; 10 MB to train on take twenty CPU seconds, nearly all xz's."""
+    """All baselines, weakest idea first; 10 MB to train on take twenty CPU seconds, nearly all xz's.
+
+    Raises BadInput when nothing is held out, as of a source of one page.
+    """
+    if not heldout.bytes:
+        raise BadInput("no document is held out, so nothing can be measured", do="collect more than one page")
     vocabulary = tokenizer.vocab_size
     return [
         Baseline("uniform", uniform(heldout, vocabulary)),

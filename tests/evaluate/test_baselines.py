@@ -3,6 +3,7 @@ import lzma
 import numpy as np
 import pytest
 
+from nextword.common.errors import BadInput
 from nextword.evaluate.baselines import baselines, primed_xz, text_of, uniform
 from nextword.tokenizer.shards import Shards
 from nextword.tokenizer.tokenizer import Tokenizer
@@ -41,6 +42,12 @@ def test_xz_primed_with_nothing_is_xz():
     text = b"spam and eggs, " * 100
     alone = len(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
     assert abs(primed_xz(b"", text, len(text)) * len(text) / 8 - alone) < 80  # xz's own header and index
+
+
+def test_nothing_held_out_is_said(tmp_path, tokenizer):
+    train, none = (corpus(tmp_path / name, tokenizer, texts) for name, texts in (("a", ["one"]), ("b", [])))
+    with pytest.raises(BadInput, match="no document is held out"):
+        baselines(train, none, tokenizer)
 
 
 def test_the_baselines_are_named_and_ordered_by_what_they_know(tmp_path, tokenizer):
