@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from nextword.cli import settings_page
 from nextword.cli.main import VERBS, command, run
 from nextword.model.checkpoint import save_checkpoint
 from nextword.model.llama import Llama
-from nextword.cli import settings_page
 
 
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
