@@ -35,6 +35,9 @@ from nextword.train.training_state import load_state, save_state
 SAVING_SHARE = 0.01
 """Checkpoints by the clock come so seldom that writing them takes at most this share of the time."""
 
+PACES, SHARE_OF_PACES = 15, 16
+"""So many steps at least, and that part of all, whose median says how fast it goes: a slow patch of a few
+seconds must not call the decay."""
 SHORTEST_PAUSE = 30.0
 """Seconds between two checkpoints by the clock, at least."""
 
@@ -121,7 +124,7 @@ class Loop:
         self.budget, self.settled = budget, settled
         self.step, self.tokens = 0, 0
         self._clock, self._began = clock, clock() if began is None else began
-        self._paces: deque[float] = deque(maxlen=15)
+        self._paces: deque[float] = deque(maxlen=max(PACES, schedule.steps // SHARE_OF_PACES))
         self._saved_at, self._pause = 0.0, SHORTEST_PAUSE
 
     @property

@@ -101,6 +101,15 @@ def test_a_time_budget_is_kept_whatever_the_machine_does(tmp_path, name, seconds
     assert 0.3 < loop.schedule.decay / loop.schedule.steps < 0.65, name
 
 
+def test_a_slow_patch_before_the_decay_does_not_call_it(tmp_path):
+    def seconds(now: float) -> float:
+        return 4.0 if 380 < now < 420 else 1.0
+
+    loop, clock = make(tmp_path, Schedule.of(1000, 5, 0.5), seconds, budget=1000.0)
+    run(loop)
+    assert 985 < clock.now <= 1003
+
+
 def test_without_a_budget_the_clock_changes_nothing(tmp_path):
     loop, _ = make(tmp_path, Schedule.of(20, 2, 0.5), lambda now: 1000.0)
     run(loop)
