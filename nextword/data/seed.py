@@ -10,8 +10,8 @@ Nobody has to write them, because the documentation is its own answer key. Four 
     copying       copying.py
 
 The folder gets train.jsonl, heldout.jsonl (conversations), own.jsonl (those that people wrote, to train on as
-well), questions.heldout.jsonl (for evaluation), run.json and seed.json (counts, bytes, and how often the most
-common answers occur).
+well), questions.train.jsonl (for a reward that a machine computes), questions.heldout.jsonl (for evaluation),
+run.json and seed.json (counts, bytes, and how often the most common answers occur).
 
 Functions of the held-out part appear in no training question, and none is held out that the hand-written
 conversations name. A neighbouring entry on a page shown in training may be one of theirs, but what is shown
@@ -53,11 +53,12 @@ from nextword.data.questions import (
 
 HELDOUT_SHARE = 0.1
 """Held-out conversations, as a share of those to train on."""
-QUESTIONS = "questions.heldout.jsonl"
+QUESTIONS, TO_LEARN = "questions.heldout.jsonl", "questions.train.jsonl"
 OURS = (
     "seed.json",
     "run.json",
     QUESTIONS,
+    TO_LEARN,
     *(f"{name}.jsonl" for name in ("train", "heldout", "own", "searched")),
 )
 """The files of a `seed` folder, that of a later stage included: one with others in it is never replaced."""
@@ -109,6 +110,7 @@ def seed_conversations(
         for name, conversations in made.items():
             write_conversations(folder / f"{name}.jsonl", conversations)
         write_questions(folder / QUESTIONS, held)
+        write_questions(folder / TO_LEARN, train)
         write_provenance(folder / "run.json", settings, crawl=str(crawl))
         write_json(folder / "seed.json", found)
     return found

@@ -64,8 +64,11 @@ def test_no_function_is_asked_about_on_both_sides(seed):
         {row.meta["function"] for row in read_conversations(seed[0] / name) if "function" in row.meta}
         for name in ("train.jsonl", "heldout.jsonl")
     ]
-    asked = {question.function_id for question in read_questions(seed[0] / "questions.heldout.jsonl")}
-    assert all(sides) and not sides[0] & (sides[1] | asked)
+    learnt, asked = (
+        {question.function_id for question in read_questions(seed[0] / f"questions.{split}.jsonl")}
+        for split in ("train", "heldout")
+    )
+    assert all(sides) and learnt and not (sides[0] | learnt) & (sides[1] | asked)
 
 
 def test_every_held_out_question_is_there_in_both_languages(seed):
