@@ -52,6 +52,21 @@ def test_every_verb_has_help_of_its_own(verb: str, capsys: pytest.CaptureFixture
         (["collect", "--timeout", "nan"], "timeout is nan; give more than 0 and at most 86,400"),
         (["release", "model", "--type", "Q9"], "unknown tensor type 'Q9'; choose from"),
         (["generate"], "Missing argument 'model'; see `nextword generate --help`"),
+        (["see", "fake:", "x", "-n", "99999999"], "count is 99999999; give at least 1 and at most 1,000"),
+        (
+            ["generate", "fake:", "x", "--seed", str(-(10**22))],
+            "seed is -10000000000000000000000; give at least 0",
+        ),
+        (["chat", "fake:", "x", "--seed", "-1"], "seed is -1; give at least 0"),
+        (["make", "--seed", "-1"], "seed is -1; give at least 0"),
+        (["make", "--minutes", "1e300"], "minutes is 1e+300; give at most"),
+        (["make", "--vocab-size", "999999999999"], "vocab_size is 999999999999; give at most 1,000,000"),
+        (["tokenise", ".", "--vocab-size", "999999999999"], "vocab_size is 999999999999; give at most"),
+        (["pretrain", ".", "--seed", "-1"], "seed is -1; give at least 0"),
+        (
+            ["finetune", ".", "--data", ".", "--minutes", "1e300"],
+            "minutes is 1e+300; give at least 0 and at most",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -66,6 +81,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     error = capsys.readouterr().err
     assert says in error
     assert len(error.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir()), "something was begun"
 
 
 class Interrupted:
