@@ -10,12 +10,13 @@ length-matched one: of pairs whose longer answer is at most a quarter longer tha
 It needs no model of what length does (Dubois et al. 2024 fit one), and says how many pairs were left.
 
 Half a win for a tie: two equal models get 50 %, and a model that changes few answers stays near it, however
-good those few are. So wins, ties and losses are told too.
+good those few are. So wins, ties and losses are told too, and the share of wins among the pairs that the
+judge could decide: half of those are what a model gets whose changes are neither good nor bad.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from nextword.common.errors import BadInput
@@ -35,11 +36,13 @@ Judge = Callable[[Conversation, str, str], float]
 class WinRate:
     """How often ours wins, ties counted half; over all pairs, and over those of like length.
 
-    longer: mean letters of our answers less theirs.
+    decided, matched_decided: the same without the ties. longer: mean letters of our answers less theirs.
     """
 
     rate: Interval
     matched: Interval
+    decided: Interval
+    matched_decided: Interval
     wins: int
     ties: int
     losses: int
@@ -56,10 +59,23 @@ def win_rate(ours: Sequence[Marked], theirs: Sequence[Marked], judge: Judge) -> 
     scores = [_judged(one, other, judge) for one, other in zip(ours, theirs, strict=True)]
     groups = [one.group for one in ours]
     sizes = [(len(one.reply.text), len(other.reply.text)) for one, other in zip(ours, theirs, strict=True)]
+    return counted(scores, groups, sizes)
+
+
+def counted(scores: Sequence[float], groups: Sequence[Hashable], sizes: Sequence[tuple[int, int]]) -> WinRate:
+    """The win rate of pairs that were judged: their scores, their groups, the letters of both answers."""
     like = [at for at, pair in enumerate(sizes) if max(pair) <= max(MATCHED * min(pair), min(pair) + SLACK)]
+    decided = [at for at, score in enumerate(scores) if score != 0.5]
+
+    def of(places: Iterable[int]) -> Interval:
+        taken = list(places)
+        return share([scores[at] for at in taken], [groups[at] for at in taken])
+
     return WinRate(
-        share(scores, groups),
-        share([scores[at] for at in like], [groups[at] for at in like]),
+        of(range(len(scores))),
+        of(like),
+        of(decided),
+        of(sorted({*like} & {*decided})),
         sum(score > 0.5 for score in scores),
         sum(score == 0.5 for score in scores),
         sum(score < 0.5 for score in scores),

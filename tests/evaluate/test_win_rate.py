@@ -28,6 +28,17 @@ def test_wins_ties_and_losses_are_counted_and_a_tie_is_half_a_win():
     assert found.rate.mean == 2.5 / 4
 
 
+def test_ties_are_left_out_of_the_decided_share():
+    ours, theirs = given("a", "b", "a", "b" * 40), given("b", "b", "b", "a")
+    found = win_rate(ours, theirs, by_score(has_a))
+    assert (found.decided.mean, found.decided.count) == (pytest.approx(2 / 3), 3)
+    assert (found.matched_decided.mean, found.matched_decided.count) == (1.0, 2)
+
+
+def test_pairs_without_a_decision_have_no_decided_share():
+    assert win_rate(given("b"), given("b"), by_score(has_a)).decided.count == 0
+
+
 def test_only_pairs_of_like_length_are_matched():
     ours = given("a" * 40, "a" * 100, "b" * 10)
     theirs = given("b", "b" * 99, "a" * 12)
