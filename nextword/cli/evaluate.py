@@ -17,9 +17,10 @@ from nextword.data.questions import read_questions
 from nextword.evaluate.card_page import write_card
 from nextword.evaluate.card_table import card_table
 from nextword.evaluate.examination import EvaluateSettings, examine
+from nextword.evaluate.helped import helped, told
 from nextword.evaluate.papers import papers_of
 from nextword.evaluate.stages import stages_of
-from nextword.recipes.pages_at_hand import with_pages
+from nextword.recipes.pages_at_hand import at_hand
 
 if TYPE_CHECKING:
     from nextword.recipes.round_flags import FlagBox
@@ -50,20 +51,23 @@ def run(
     last_model = stages[-1].name
     flags = _flags(labels, project) if flag_wrong else nullcontext()  # before work that may take hours
     if pages and (last := stages[-1].model):
-        stages.append(with_pages(last, pages))
+        stages += at_hand(last, pages)
     asked = list(read_questions(questions)) if questions else []
     names = [name.strip() for name in tasks.split(",") if name.strip()]
     papers = papers_of(asked, names, data, settings.most, settings.shots)
     title, made = Path(models[0].rpartition("=")[2]).name, f"{datetime.now(UTC):%Y-%m-%d}"
     with flags as box, Progress("evaluate", unit="answers") as progress:
-        card = examine(
+        examined = examine(
             stages, papers, settings, title=title, made=made, tokens=tokens, device=device,
             progress=progress,
         )  # fmt: skip
+        card = told(examined)
         write_card(report, card)
         if box:
             progress.say(f"{box.flag_wrong(card, last_model, flag_most):,} wrong answers flagged")
     Console().print(card_table(card))
+    if found := helped(card):
+        print(found.en)
     unasked = sum(one.count for one in card.unasked)
     print(f"{report}: {len(card.answers):,} answers, of which {unasked:,} questions could not be asked")
 

@@ -1,8 +1,9 @@
 """A spot check: ten held-out questions answered by every stage, which a stranger can check by their links.
 
 Figures over a thousand questions say how good a model is; ten questions that one can read say what that
-means. They are chosen before anyone has answered them, by a hash of their ids: five English and five Korean,
-each about another function, types in turn. Right or wrong is decided by machine, as in the exam.
+means. They are chosen before anyone has answered them, by a hash of their ids: five English and five Korean
+(ten of one language where there is no other), each about another function, types in turn. Right or wrong is
+decided by machine, as in the exam.
 """
 
 from __future__ import annotations
@@ -32,11 +33,16 @@ class Checked:
 
 
 def spot_questions(questions: Sequence[Question], each: int = EACH) -> list[Question]:
-    """`each` questions of every language, English first; fewer where there are not enough functions."""
+    """`each` questions of every language, English first, and of a single one as many as of both together.
+
+    Fewer where there are not enough functions.
+    """
     taken: set[str] = set()
     found: list[Question] = []
-    for lang in LANGUAGES:
-        found += _of_language([one for one in questions if one.lang == lang], each, taken)
+    asked = [lang for lang in LANGUAGES if any(one.lang == lang for one in questions)]
+    for lang in asked:
+        few = each * len(LANGUAGES) // len(asked)
+        found += _of_language([one for one in questions if one.lang == lang], few, taken)
     return found
 
 

@@ -36,7 +36,6 @@ LESSONS_A_MINUTE = 500
 """Conversations of the seed data that are searched for and learnt from."""
 QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 24, 6
 """Questions that are answered several times and compared, and questions of each examination paper."""
-WITH_PAGES = "with pages"
 
 
 @dataclass(frozen=True)
@@ -148,6 +147,7 @@ class AssistantStages:
         from nextword.data.questions import read_questions
         from nextword.evaluate.card_page import write_card
         from nextword.evaluate.examination import EvaluateSettings, examine
+        from nextword.evaluate.helped import helped, told
         from nextword.evaluate.papers import documentation, papers_of
         from nextword.evaluate.spot_check import right_of, spot_check, spot_questions, spot_record
 
@@ -160,20 +160,26 @@ class AssistantStages:
             sitting = {stage.name: sitter(stage, from_memory, settings.shots) for stage in stages}
             checked = spot_check(spot_questions(from_memory.questions), sitting, progress)
             made = f"{datetime.now(UTC):%Y-%m-%d}"
-            card = examine(stages, papers, settings, title=self.name, made=made, progress=progress)
+            card = told(examine(stages, papers, settings, title=self.name, made=made, progress=progress))
         write_card(self.folder / "card.html", card)
         write_json(self.folder / "spot_check.json", spot_record(checked))
         shown = write_pages([one.question for one in checked], self._documents(), self.folder / "pages")
-        return {"report": str(self.folder / "card.html"), "right": right_of(checked), "pages": shown}
+        found = helped(card)
+        return {
+            "report": str(self.folder / "card.html"),
+            "right": right_of(checked),
+            "pages": shown,
+            "helped": found.record if found else None,
+        }
 
     def side_by_side(self) -> list[Stage]:
-        """Base, finetuned and aligned model, and the last with the pages at hand."""
-        from nextword.recipes.pages_at_hand import with_pages
+        """Base, finetuned and aligned model, retrieval alone, and the last model with the pages at hand."""
+        from nextword.recipes.pages_at_hand import at_hand
 
         stages = stages_of([str(self.folder)])
         last = stages[-1].model
         assert last is not None, "a run's stages are models"
-        return [*stages, with_pages(last, self.folder / "search.db", WITH_PAGES)]
+        return [*stages, *at_hand(last, self.folder / "search.db")]
 
     @property
     def _lessons(self) -> Path:

@@ -42,6 +42,8 @@ def show_finale(console: Console, folder: Path, journal: Journal) -> None:
         show.heading("Ten held-out questions, answered by every stage")
         checked = read_json(folder / "spot_check.json")
         print_spot_check(checked, console, journal.result("check")["pages"])
+        if found := journal.result("check").get("helped"):
+            show.line(f"  {found['en']}")
     show.heading("Your two files")
     released = journal.result("release")
     for path in (released["gguf"], released["source"]):

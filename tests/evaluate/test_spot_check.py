@@ -49,6 +49,11 @@ def test_five_questions_of_each_language_about_ten_functions():
     assert len({one.function_id for one in chosen}) == 10
 
 
+def test_where_there_is_one_language_all_ten_are_of_it():
+    chosen = spot_questions([one for one in many() if one.lang == "ko"])
+    assert [one.lang for one in chosen] == ["ko"] * 10
+
+
 def test_types_come_in_turn_and_the_second_language_goes_on_where_the_first_stopped():
     chosen = spot_questions(many())
     assert Counter(one.type for one in chosen) == {"description": 5, "signature": 5}
