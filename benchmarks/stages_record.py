@@ -21,6 +21,7 @@ from nextword.evaluate.win_rate import WinRate, counted
 ARMS = {
     "constant answer": "baselines:constant",
     "first sentence of the page": "baselines:first",
+    "our search alone": "searching:alone",
     "base, few-shot, from memory": "base:memory",
     "base, few-shot, page shown": "base:page",
     "SFT, from memory": "finetuned:memory",

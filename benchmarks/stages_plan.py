@@ -1,0 +1,58 @@
+"""The plan of stages.py: all that there is to tune, in one place.
+
+The first values were guessed so that a seed takes its twenty minutes on two cores; what tuning then found is
+said beside each, or in benchmarks/records/stages/tried.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a seed does: all that there is to tune. `--scale` makes counts smaller, and no rates."""
+
+    depth: int = 3
+    rows: int = 8
+    """Of a step, in pretraining and finetuning."""
+    base_steps: int = 900
+    look_tokens: int = 16_384
+    """Held-out tokens of a look along the way."""
+    conversations: int = 12_000
+    lessons: int = 10_000
+    """Conversations that are searched for, and learnt from together with the hand-written ones."""
+    sft_steps: int = 600
+    """Of finetuning, and of finetuning on shuffled answers."""
+    compared: int = 256
+    """Questions that are answered `answers` times, which the rule then compares."""
+    answers: int = 4
+    judged: int = 96
+    """The same of held-out functions: what the reward model is measured on."""
+    reward_steps: int = 80
+    reward_rate: float = 1e-4
+    dpo_steps: int = 80
+    dpo_rate: float = 5e-5
+    dpo_beta: float = 0.1
+    ppo_steps: int = 40
+    ppo_rate: float = 5e-5
+    ppo_kl: float = 0.05
+    ppo_prompts: int = 1_000
+    asked: int = 400
+    """Held-out questions that everyone answers."""
+    kl_prompts: int = 64
+    hh_pairs: int = 800
+    bits_tokens: int = 1_000_000
+    """Held-out tokens, at most, that bits per byte are measured on at the end."""
+
+    def scaled(self, scale: float) -> Plan:
+        """So much less of everything, but enough for each step to be taken."""
+        counts = {name: max(least, round(getattr(self, name) * scale)) for name, least in LEAST.items()}
+        return self if scale == 1 else replace(self, **counts)
+
+
+LEAST = {
+    "depth": 2, "rows": 2, "look_tokens": 500, "base_steps": 16, "conversations": 400, "lessons": 200,
+    "sft_steps": 24, "compared": 16, "judged": 16, "reward_steps": 2, "dpo_steps": 2, "ppo_steps": 2,
+    "ppo_prompts": 64, "asked": 24, "kl_prompts": 8, "hh_pairs": 24, "bits_tokens": 4_000,
+}  # fmt: skip
