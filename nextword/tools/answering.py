@@ -77,8 +77,8 @@ def asked(question: str, page: str) -> Conversation:
 
 
 def shown(hit: Hit) -> str:
-    """A passage as the model is shown it: the page's title, then the text."""
-    return f"{hit.title}\n{hit.text}"
+    """A passage as the model is shown it: the page's title, the heading it stands under, the text."""
+    return "\n".join(filter(None, (hit.title, hit.heading, hit.text)))
 
 
 def _is_korean(text: str) -> bool:

@@ -17,7 +17,8 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,21 +28,26 @@ from nextword.common.errors import BadInput, Corrupt, Failure
 from nextword.common.progress import Progress
 from nextword.common.records import Document
 from nextword.tools.passages import Passage, passages
-from nextword.tools.terms import asked_terms, terms
+from nextword.tools.terms import asked_terms, by_script, terms
 
-VERSION = 1
+VERSION = 2
 NAME = re.compile(r"[A-Za-z_][\w.]*(?= +\(version| +index|$)")
 """A title that is a module's name, as pydoc writes it."""
 
 WEIGHTS = (4.0, 12.0, 1.0)
 """Of title, names and text in the ranking."""
+OTHER_SCRIPT = 0.25
+"""What Korean words count for in a question that also has Latin ones, the names that it asks about. Where few
+pages are Korean, their every pair of letters is rare, and BM25 would take the rare for the telling."""
+CANDIDATES = 200
+"""Passages that are ranked anew when a question has both scripts."""
 
 SCHEMA = (
     "create table about (version integer not null)",
     "create table page (number integer primary key, id text unique not null, title text not null,"
     " url text not null, sha256 text not null, text text not null)",
     "create table passage (number integer primary key, page integer not null references page(number),"
-    " start integer not null, end integer not null)",
+    " start integer not null, end integer not null, heading text not null)",
     "create index passage_of_page on passage(page)",
     "create virtual table term using fts5(title, names, text, content='',"
     """ tokenize="unicode61 remove_diacritics 0 tokenchars '._'")""",
@@ -51,7 +57,10 @@ SCHEMA = (
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage that fits a question. `text` is page_text[start:end]; a higher score fits better."""
+    """A passage that fits a question. `text` is page_text[start:end]; a higher score fits better.
+
+    heading: the line that it stands under, further up on its page; "" for none.
+    """
 
     document: str
     title: str
@@ -59,6 +68,7 @@ class Hit:
     text: str
     start: int
     end: int
+    heading: str
     score: float
 
 
@@ -115,19 +125,36 @@ class Index:
 
     def search(self, question: str, count: int = 5) -> list[Hit]:
         """The passages that fit best, best first; none where nothing fits."""
-        wanted = asked_terms(question)
+        latin, other = by_script(asked_terms(question))
+        if latin and other:
+            scores = Counter(self._ranked(latin, max(count, CANDIDATES)))
+            for number, score in self._ranked(other, max(count, CANDIDATES)).items():
+                scores[number] += OTHER_SCRIPT * score
+            best = scores.most_common(count)
+        else:
+            best = list(self._ranked(latin or other, count).items())
+        return [self._hit(number, score) for number, score in best]
+
+    def _ranked(self, wanted: Sequence[str], count: int) -> dict[int, float]:
+        """The numbers of the passages that have these terms, best first, with their BM25."""
         if not wanted:
-            return []
+            return {}
         match = " OR ".join(f'"{term}"' for term in wanted)
-        rows = self._sql.execute(
-            "select page.id, page.title, page.url, substr(page.text, start + 1, end - start), start, end,"
-            " score from (select rowid as found, -bm25(term, ?, ?, ?) as score from term where term match ?"
-            " order by score desc limit ?)"  # the best first, and only then their texts
-            " join passage on passage.number = found join page on page.number = passage.page"
-            " order by score desc",
-            (*WEIGHTS, match, count),
+        return dict(
+            self._sql.execute(
+                "select rowid, -bm25(term, ?, ?, ?) as score from term where term match ?"
+                " order by score desc limit ?",
+                (*WEIGHTS, match, count),
+            )
         )
-        return [Hit(*row) for row in rows]
+
+    def _hit(self, number: int, score: float) -> Hit:
+        row = self._sql.execute(
+            "select page.id, page.title, page.url, substr(page.text, start + 1, end - start), start, end,"
+            " heading from passage join page on page.number = passage.page where passage.number = ?",
+            (number,),
+        ).fetchone()
+        return Hit(*row, score)
 
     def page(self, document: str) -> str | None:
         """The whole text of a page by its document's id."""
@@ -161,8 +188,8 @@ class Index:
         row = (document.id, title, document.url, document.sha256, document.text)
         page = run("insert into page(id, title, url, sha256, text) values (?,?,?,?,?)", row).lastrowid
         for one in passages(document.text):
-            place = (page, one.start, one.end)
-            number = run("insert into passage(page, start, end) values (?,?,?)", place).lastrowid
+            row = (page, one.start, one.end, one.heading)
+            number = run("insert into passage(page, start, end, heading) values (?,?,?,?)", row).lastrowid
             fields = _fields(title, one, document.text)
             run("insert into term(rowid, title, names, text) values (?,?,?,?)", (number, *fields))
         return True

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 TOKEN = re.compile(
     r"[^\W_\u1100-\uffff]+(?:[._]+[^\W_\u1100-\uffff]+)*|[\u1100-\u11ff\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff]+"
 )
 PART = re.compile(r"[^\W_]+")
 LONGEST = 64
+FIRST_PAIRED = "\u1100"
+"""From Hangul on, words are cut into pairs."""
 
 ENGLISH = """
 a an and are as at be by can do does explain for from has have how i in is it its me my of on or
@@ -26,8 +28,8 @@ please tell that the this to was what when where which who why will with you you
 KOREAN = """
 가 과 그 그럼 나 너 는 도 를 만 뭐 뭐야 뭐예요 뭔가요 무슨 무엇 무엇을 무엇이
 무엇인가요 무엇인지 방법 방법은 설명해 써요 쓰나요 알려 알려줘 어느 어디 어디에 어떤
-어떻게 에 에서 와 왜 으로 은 을 의 이 이란 있나요 있어 있어요 주세요 줘 하나요
-하는 하는지 하면 해 해요 했나요
+어떻게 에 에서 얼마 얼마나 얼마인가요 역할 역할은 역할이 와 왜 으로 은 을 의 이 이란 있나요 있어 있어요
+주세요 줘 되나요 하나요 하는 하는지 하면 해 해야 해요 했나요
 """
 COMMON = frozenset(re.findall(r"\S+", ENGLISH + KOREAN))
 """Words that say nothing about what is asked."""
@@ -46,6 +48,18 @@ def asked_terms(question: str) -> list[str]:
     return list(dict.fromkeys(found or terms(question)))
 
 
+def by_script(found: Iterable[str]) -> tuple[list[str], list[str]]:
+    """(Latin and the like, Korean, Chinese and Japanese) terms.
+
+    >>> by_script(["json.dumps", "함수"])
+    (['json.dumps'], ['함수'])
+    """
+    sides: tuple[list[str], list[str]] = ([], [])
+    for term in found:
+        sides[term >= FIRST_PAIRED].append(term)
+    return sides
+
+
 def pairs(word: str) -> list[str]:
     """A run of characters as overlapping pairs; a single one as itself.
 
@@ -61,7 +75,7 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _of(word: str) -> Iterator[str]:
-    if word[0] >= "\u1100":
+    if word >= FIRST_PAIRED:
         yield from pairs(word)
         return
     yield word

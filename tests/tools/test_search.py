@@ -61,6 +61,71 @@ def test_the_passage_that_answers_comes_first(index, question, answer):
     assert answer in index.search(question, 1)[0].text
 
 
+PATHS = """pathlib  index
+
+Classes
+
+class Path(PurePath)
+Path(*args)
+
+    A path of this system.
+
+Methods defined here:
+exists(self)
+    Whether this path exists.
+
+Class methods defined here:
+cwd()
+    The current directory.
+
+name
+    The last part.
+
+class Other(builtins.object)
+exists(self)
+    Whether the other exists.
+
+Functions
+exists(path)
+    A function.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "heading"),
+    [
+        ("What does pathlib.Path.exists do?", "Whether this path exists.", "Methods defined here:"),
+        ("pathlib.Other.exists는 무엇을 하나요?", "Whether the other exists.", ""),
+        ("What is pathlib.Path.cwd?", "The current directory.", "Class methods defined here:"),
+        ("What is pathlib.Path.name?", "The last part.", "Class methods defined here:"),
+        ("What does the function pathlib.exists do?", "A function.", "Functions"),
+    ],
+)
+def test_a_member_is_found_by_its_class_and_stands_under_its_heading(tmp_path, question, text, heading):
+    pages = passages(PATHS, 60)
+    of = {name: PATHS[one.start : one.end] for one in pages for name in one.names}
+    assert {"Path", "Path.exists", "Path.cwd", "Path.name", "Other", "Other.exists", "exists"} <= set(of)
+    cut = next(one for one in passages(PATHS, 60) if text in PATHS[one.start : one.end])
+    assert not heading or heading in (cut.heading, *PATHS[cut.start : cut.end].splitlines())
+    with Index.build([document(PATHS, "http://a/pathlib.html")], tmp_path / "search.db") as index:
+        assert text in index.search(question, 1)[0].text
+
+
+def test_a_head_is_not_parted_from_what_it_is_about():
+    text = "\n\n".join(["Long " + "words " * 60, "set_state(new)", "Sets the state. " * 12])
+    assert [one.names for one in passages(text, 300)] == [(), ("set_state",)]
+
+
+def test_korean_words_do_not_outweigh_the_name_in_a_question(tmp_path):
+    korean = "언어 모델\n\n어느 모듈에서 함수를 찾을 수 있는지 문서에서 찾을 수 있습니다.\n"
+    english = [f"topic {n}\n\nThe function poly2cheb converts {n} coefficients." for n in range(3)]
+    others = [f"topic {n}\n\nSomething else is explained here at length." for n in range(40)]
+    pages = [document(text, f"http://b/{n}.html") for n, text in enumerate([korean, *english, *others])]
+    with Index.build(pages, tmp_path / "search.db") as index:
+        hits = index.search("어느 모듈에서 poly2cheb 함수를 찾을 수 있나요?", 4)
+    assert ["poly2cheb" in hit.text for hit in hits] == [True, True, True, False]
+
+
 def test_a_hit_is_a_place_in_its_page(index):
     hit = index.search("dumps", 1)[0]
     assert index.page(hit.document)[hit.start : hit.end] == hit.text
