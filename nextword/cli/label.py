@@ -130,6 +130,17 @@ def import_(
             print(printable(f"{file}: {done}"))
 
 
+@app.command(help="Let a rule approve drafts that quote their page letter for letter; each record says so.")
+def approve(project: Project = PROJECT, database: Database = FILE) -> None:
+    """Approve what the rule can; the rest stays for people."""
+    from nextword.recipes.approved_by_rule import RULE, approve
+
+    with Office.open(database, _now, must_exist=True) as office:
+        actor = _owner(office)
+        count = approve(office, actor, office.projects.get(actor, project).id)
+    print(f"rule:{RULE}: {count:,} drafts approved")
+
+
 @app.command(help="Write what the labels say as the next version of a dataset, with its provenance.")
 def export(
     out: Annotated[Path, typer.Argument(help="where it goes (.jsonl, also .zst or .xz)")],

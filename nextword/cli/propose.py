@@ -28,4 +28,5 @@ def run(
         print(f"{made['refused']:,} refused: the drafter's answer does not stand in the page")
     if made["unread"]:
         print(f"{made['unread']:,} files could not be read, or hold no text")
-    print(printable(f"to approve them: nextword label import {out} --project PROJECT"))
+    print(printable(f"to approve them: nextword label init; nextword label import {out}; and then"))
+    print("people (nextword label serve) or a rule (nextword label approve) say yes or no")

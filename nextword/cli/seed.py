@@ -1,4 +1,4 @@
-"""Conversations that make a base model of the Python documentation answer questions about it."""
+"""Conversations that make a base model answer: derived from Python's documentation, or approved proposals."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from nextword.cli.options import verb
 from nextword.common.progress import Progress
+from nextword.data.proposed_seed import seed_of_approved
 from nextword.data.questions import QuestionSettings
 from nextword.data.seed import seed_conversations
 
@@ -19,11 +20,21 @@ RUN = Path("runs/python-docs")
 def run(
     settings: QuestionSettings,
     crawl: Annotated[Path, typer.Option(help="a finished crawl of python-docs")] = RUN / "crawl",
-    out: Annotated[Path, typer.Option(help="the folder that is made, or made anew")] = RUN / "seed",
+    approved: Annotated[
+        Path | None, typer.Option(help="approved proposals (.jsonl), in place of a crawl")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="the folder that is made, or made anew", show_default="beside the input"),
+    ] = None,
 ) -> None:
     """Ask, answer, write, then say how much of what there is."""
-    with Progress("seed", unit="pages") as progress:
-        made = seed_conversations(settings, crawl, out, progress)
+    out = out or (approved or crawl).parent / "seed"
+    if approved:
+        made = seed_of_approved(settings, approved, out)
+    else:
+        with Progress("seed", unit="pages") as progress:
+            made = seed_conversations(settings, crawl, out, progress)
     for name in ("train", "heldout", "own"):
         part = made[name]
         print(f"{out / name}.jsonl: {part['conversations']:,} conversations, {part['bytes']:,} bytes")
@@ -31,5 +42,6 @@ def run(
             each = [f"{value} {n['conversations']:,} ({n['bytes']:,})" for value, n in part[key].items()]
             print(f"  by {key}, (bytes): {', '.join(each)}")
     asked = made["questions"]["heldout"]
-    types = [f"{type} {n['questions']:,}" for type, n in asked["types"].items()]
-    print(f"{out / 'questions.heldout.jsonl'}: {', '.join(types)}; one in each language")
+    kinds = [f"{type} {n['questions']:,}" for type, n in asked["types"].items()]
+    kinds += [f"{lang} {n:,}" for lang, n in asked["languages"].items()]
+    print(f"{out / 'questions.heldout.jsonl'}: {', '.join(kinds)}")

@@ -104,7 +104,7 @@ def propose(
             progress.advance(facts=f"{len(found)} proposals")
     if not counts["documents"]:
         raise BadInput("holds no document that can be read", where=source, do="see `nextword collect --help`")
-    kept = _unambiguous(found)[: settings.most or None]
+    kept = _at_most(_unambiguous(found), settings.most)
     if not kept:
         raise BadInput(
             f"nothing to ask about in {counts['documents']:,} documents", where=source,
@@ -217,6 +217,14 @@ def _fewest(made: list[Proposal], most: int) -> list[Proposal]:
     while len(kept) < most and any(queues.values()):
         kept += [queue.pop(0) for queue in queues.values() if queue][: most - len(kept)]
     return sorted(kept, key=lambda each: each.block.start)
+
+
+def _at_most(found: list[Proposal], most: int) -> list[Proposal]:
+    """So many of them (0: all) from all documents alike, by a hash of the question; in their order."""
+    if not most:
+        return found
+    ranks = sorted(range(len(found)), key=lambda at: digest(found[at].found.question))
+    return [found[at] for at in sorted(ranks[:most])]
 
 
 def _unambiguous(found: Iterable[Proposal]) -> list[Proposal]:

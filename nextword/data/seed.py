@@ -26,7 +26,7 @@ import random
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ from nextword.data.questions import (
     write_questions,
 )
 
+SOURCE = "python-docs"
 HELDOUT_SHARE = 0.1
 """Held-out conversations, as a share of those to train on."""
 QUESTIONS, TO_LEARN = "questions.heldout.jsonl", "questions.train.jsonl"
@@ -102,18 +103,34 @@ def seed_conversations(
         "facts": len(facts),
         "functions": {"train": _functions(to_train), "heldout": _functions(to_ask)},
         "askable": dict(Counter(each.type for each in (*to_train, *to_ask))),
-        "questions": {"train": _counted(train), "heldout": _counted(held)},
-        **{name: _forms(conversations) for name, conversations in made.items()},
+        "questions": {"train": counted(train), "heldout": counted(held)},
+        **{name: forms(conversations) for name, conversations in made.items()},
         "seconds": round(clock() - begun, 1),
     }
-    with folder_written_atomically(out, OURS, inputs=[crawl]) as folder:
+    write_seed(out, settings, made, train, held, found, crawl=crawl)
+    return found
+
+
+def write_seed(
+    out: Path,
+    settings: QuestionSettings,
+    made: Mapping[str, Sequence[Conversation]],
+    train: Sequence[Question],
+    held: Sequence[Question],
+    found: Mapping[str, Any],
+    **inputs: Path,
+) -> None:
+    """Write a seed folder: conversations by name, questions to train on and held out, what was found.
+
+    inputs: what it was made from, by name, for the provenance; none of it is ever replaced.
+    """
+    with folder_written_atomically(out, OURS, inputs=inputs.values()) as folder:
         for name, conversations in made.items():
             write_conversations(folder / f"{name}.jsonl", conversations)
         write_questions(folder / QUESTIONS, held)
         write_questions(folder / TO_LEARN, train)
-        write_provenance(folder / "run.json", settings, crawl=str(crawl))
+        write_provenance(folder / "run.json", settings, **{name: str(path) for name, path in inputs.items()})
         write_json(folder / "seed.json", found)
-    return found
 
 
 def mixed(
@@ -123,7 +140,7 @@ def mixed(
     rng = random.Random(f"{settings.seed}:{count}:{len(questions)}")
     copies = round(count * settings.copying)
     rest = max(1e-9, 1 - settings.copying)
-    others = _Pages(questions, rng)
+    others = Pages(questions, rng)
     rows = []
     for question in questions[: count - copies]:
         at = int(digest(f"{settings.seed}:form:{question.id}")[:8], 16) / 2**32
@@ -138,22 +155,22 @@ def mixed(
     return rows
 
 
-def closed_book(question: Question) -> Conversation:
+def closed_book(question: Question, source: str = SOURCE) -> Conversation:
     """The question and its answer, from memory."""
-    return _conversation(question, "closed-book", "", question.answer)
+    return _conversation(question, "closed-book", "", question.answer, source)
 
 
-def open_book(question: Question) -> Conversation:
+def open_book(question: Question, source: str = SOURCE) -> Conversation:
     """The question, the page that answers it, the answer."""
-    return _conversation(question, "open-book", question.page, question.answer)
+    return _conversation(question, "open-book", question.page, question.answer, source)
 
 
-def wrong_page(question: Question, page: str) -> Conversation:
+def wrong_page(question: Question, page: str, source: str = SOURCE) -> Conversation:
     """The question, a page that does not answer it, and an answer that says so."""
-    return _conversation(question, "wrong-page", page, NOT_THERE[question.lang])
+    return _conversation(question, "wrong-page", page, NOT_THERE[question.lang], source)
 
 
-class _Pages:
+class Pages:
     """Finds a page that does not answer a question: every other time one of the same module."""
 
     def __init__(self, questions: Sequence[Question], rng: random.Random) -> None:
@@ -173,10 +190,10 @@ class _Pages:
         return "Nothing was found."
 
 
-def _conversation(question: Question, form: str, page: str, answer: str) -> Conversation:
+def _conversation(question: Question, form: str, page: str, answer: str, source: str) -> Conversation:
     tool = [Message("tool", page, name="search")] if page else []
     meta = {
-        "source": "python-docs", "form": form, "type": question.type, "lang": question.lang,
+        "source": source, "form": form, "type": question.type, "lang": question.lang,
         "question": question.id, "function": question.function_id, "url": question.url,
     }  # fmt: skip
     return Conversation([Message("user", question.text), *tool, Message("assistant", answer)], meta=meta)
@@ -234,7 +251,7 @@ def _functions(every: Iterable[Asked]) -> int:
     return len({each.fact.id for each in every})
 
 
-def _counted(questions: Iterable[Question]) -> dict[str, Any]:
+def counted(questions: Iterable[Question]) -> dict[str, Any]:
     """By type and language, and the most common answer of each type with its share."""
     by_type: dict[str, Counter[str]] = defaultdict(Counter)
     languages: Counter[str] = Counter()
@@ -252,7 +269,7 @@ def _counted(questions: Iterable[Question]) -> dict[str, Any]:
     return {"languages": dict(languages), "types": shares}
 
 
-def _forms(conversations: Sequence[Conversation]) -> dict[str, Any]:
+def forms(conversations: Sequence[Conversation]) -> dict[str, Any]:
     """Conversations and their bytes by form, type and language; people's have a kind in place of a form."""
     counts: dict[str, Counter[str]] = {"form": Counter(), "type": Counter(), "lang": Counter()}
     sizes: dict[str, Counter[str]] = {"form": Counter(), "type": Counter(), "lang": Counter()}

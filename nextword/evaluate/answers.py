@@ -8,6 +8,7 @@ against the accepted answers, and what "the same" means depends on the question:
     default                 the value; naming two values is no answer
     module                  the dotted name
     kind                    the heading, or the one kind that is named: a static method is not a method
+    quote                   the sentence of the page, whatever the markup (questions that were proposed)
 
 A policy that is rewarded by this will look for ways around it. The obvious one, saying everything at once, is
 closed: beside the accepted words a claim may have SLACK more. Case counts, except in prose; a model that says
@@ -151,6 +152,7 @@ CHECKS: dict[str, Callable[[Question, str], bool]] = {
     "default": _default,
     "module": _module,
     "kind": _kind,
+    "quote": _description,
 }
 
 

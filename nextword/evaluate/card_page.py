@@ -26,6 +26,7 @@ TYPES_KO = {
     "module": "모듈",
     "parameters": "인자",
     "kind": "종류",
+    "quote": "인용",
     "en": "영어",
     "ko": "한국어",
 }

@@ -27,7 +27,7 @@ def papers_of(
     """Documentation questions, our own requests, and well-known tests by their names (XSTest too).
 
     data: the folder of those tests. most: questions of a task, 0 for all. shots: examples of each language
-    and type that are set apart.
+    and type that are set apart, a quarter of the questions at most.
     """
     tasks: list[Task | Choices] = [*documentation(questions, most, shots)] if questions else []
     tasks.append(Refusals("our own requests", own_prompts()))
@@ -45,7 +45,7 @@ def documentation(
 ) -> tuple[Questions, Questions]:
     """(from memory, with the page shown) of these questions."""
     ids, labels = [one.id for one in questions], [f"{one.lang}:{one.type}" for one in questions]
-    worked, rest = set_apart(questions, ids, labels, shots * len(set(labels)))
+    worked, rest = set_apart(questions, ids, labels, min(shots * len(set(labels)), len(questions) // 4))
     shown = {_key(one) for one in worked}
     asked = _some([one for one in rest if _key(one) not in shown], most)
     return (

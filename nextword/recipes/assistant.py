@@ -1,6 +1,7 @@
 """The second half of a make: the base model becomes an assistant, and the stages are held side by side.
 
-    seed      RUN/seed        questions and answers derived from the pages, some held out
+    seed      RUN/seed        questions and answers derived from the pages, some held out; those about other
+                              pages than Python's are proposed and approved by a rule first (RUN/proposed)
     index     RUN/search.db   the pages, to be searched and quoted
     search    RUN/seed        the same, with the passages that a search of the index gives
     finetune  RUN/finetuned   the base model learns to answer, from that and from hand-written conversations
@@ -15,18 +16,22 @@ Every stage takes a fixed part of the whole time, so that the same settings plan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nextword import engine
+from nextword.common.errors import BadInput
 from nextword.common.files import write_json
 from nextword.common.progress import Progress
 from nextword.common.records import Document, read_documents
-from nextword.data.own_text import own_conversations
+from nextword.data.own_text import ADDRESS, own_conversations
 from nextword.evaluate.stages import Stage, sitter, stages_of
 from nextword.recipes.pages_shown import write_pages
+
+if TYPE_CHECKING:
+    from nextword.data.questions import QuestionSettings
 
 FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.14, 0.02, 0.04
 """Parts of the whole time."""
@@ -34,6 +39,8 @@ ASSISTANT_SHARE = 0.28
 """What all of it takes of the whole time, the stages that take what they need included."""
 LESSONS_A_MINUTE = 500
 """Conversations of the seed data that are searched for and learnt from."""
+PROPOSALS_A_MINUTE = 60
+"""Proposed questions that the rule looks at; labelling them takes a part of a second each."""
 QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 24, 6
 """Questions that are answered several times and compared, and questions of each examination paper."""
 
@@ -42,7 +49,8 @@ QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 24, 6
 class AssistantStages:
     """The stages over one run folder.
 
-    seconds: what the whole make may take. progress: makes a bar of a title and a unit.
+    seconds: what the whole make may take. progress: makes a bar of a title and a unit. has_facts: the pages
+    are Python's documentation, from which answers can be derived.
     """
 
     folder: Path
@@ -50,6 +58,12 @@ class AssistantStages:
     seconds: float
     seed: int
     progress: Callable[[str, str], Progress]
+    has_facts: bool = True
+
+    def early(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """What may find that there is nothing to ask about, to be done before any training."""
+        if not self.has_facts:
+            yield "seed", self._seed
 
     def stages(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         """The stages by name, in their order."""
@@ -72,9 +86,22 @@ class AssistantStages:
         from nextword.data.seed import seed_conversations
 
         settings = QuestionSettings(seed=self.seed)
+        if not self.has_facts:
+            return self._proposed(settings)
         return seed_conversations(
             settings, self.folder / "crawl", self.folder / "seed", self.progress("seed", "pages")
         )
+
+    def _proposed(self, settings: QuestionSettings) -> Any:
+        from nextword.data.propose import ProposeSettings
+        from nextword.data.proposed_seed import seed_of_approved
+        from nextword.recipes.approved_by_rule import approved_by_rule
+
+        out = self.folder / "proposed"
+        with self.progress("propose", "documents") as progress:
+            most = max(240, round(PROPOSALS_A_MINUTE * self.minutes))
+            made = approved_by_rule(ProposeSettings(most=most), self.folder / "crawl", out, progress)
+        return {"proposed": made, **seed_of_approved(settings, out / "approved.jsonl", self.folder / "seed")}
 
     def _index(self) -> Any:
         from nextword.tools.search import Index
@@ -106,6 +133,8 @@ class AssistantStages:
         settings = FinetuneSettings(minutes=self._share(FINETUNE_SHARE), seed=self.seed)
         data = FinetuneData((self._lessons, *own_conversations()), (seed / "heldout.jsonl",))
         base, out = self.folder / "base" / "model", self.folder / "finetuned"
+        if not self.has_facts:
+            settings = replace(settings, prompt=self._first_question())
         return finetune(settings, base, data, out, self.progress("finetune", "tokens"))
 
     def _compare(self) -> Any:
@@ -117,10 +146,19 @@ class AssistantStages:
         with self.progress("compare", "answers") as progress:
             progress.set(0, total=settings.questions * settings.answers)
             model = engine.open(self.folder / "finetuned")
-            return compared_by_rule(settings, model, self.folder / "seed", self.folder / "compared", progress)
+            try:
+                return compared_by_rule(
+                    settings, model, self.folder / "seed", self.folder / "compared", progress
+                )
+            except BadInput as error:  # a model that has learnt little has nothing to choose from
+                progress.say(f"nothing to align with: {error}")
+                return {"comparisons": 0}
 
     def _reward(self) -> Any:
         from nextword.train.reward import RewardSettings, train_reward
+
+        if not self._comparisons.exists():
+            return None
 
         settings = RewardSettings(minutes=self._share(REWARD_SHARE), seed=self.seed)
         return train_reward(
@@ -134,6 +172,9 @@ class AssistantStages:
     def _align(self) -> Any:
         from nextword.train.preference import PreferenceSettings, align_by_preference
 
+        if not self._comparisons.exists():
+            return None
+
         settings = PreferenceSettings(method="dpo", minutes=self._share(ALIGN_SHARE), seed=self.seed)
         return align_by_preference(
             settings,
@@ -144,6 +185,7 @@ class AssistantStages:
         )
 
     def _check(self) -> Any:
+        from nextword.data.proposed_seed import ENOUGH
         from nextword.data.questions import read_questions
         from nextword.evaluate.card_page import write_card
         from nextword.evaluate.examination import EvaluateSettings, examine
@@ -152,7 +194,8 @@ class AssistantStages:
         from nextword.evaluate.spot_check import right_of, spot_check, spot_questions, spot_record
 
         questions = list(read_questions(self.folder / "seed" / "questions.heldout.jsonl"))
-        settings = EvaluateSettings(most=max(24, round(EXAMINED_A_MINUTE * self.minutes)))
+        least = 24 if self.has_facts else ENOUGH
+        settings = EvaluateSettings(most=max(least, round(EXAMINED_A_MINUTE * self.minutes)))
         papers = papers_of(questions, [], Path(), settings.most, settings.shots)
         from_memory, *_ = documentation(questions, settings.most, settings.shots)
         stages = self.side_by_side()
@@ -189,9 +232,16 @@ class AssistantStages:
     def _comparisons(self) -> Path:
         return self.folder / "compared" / "comparisons.jsonl"
 
+    def _first_question(self) -> str:
+        from nextword.data.questions import read_questions
+
+        return next(read_questions(self.folder / "seed" / "questions.heldout.jsonl")).text
+
     def _share(self, part: float) -> float:
         return round(max(part * self.minutes, 0.05), 3)
 
     def _documents(self) -> Iterator[Document]:
         for split in ("train", "heldout"):
-            yield from read_documents(self.folder / "clean" / f"{split}.jsonl.zst")
+            for document in read_documents(self.folder / "clean" / f"{split}.jsonl.zst"):
+                if self.has_facts or not document.url.startswith(ADDRESS):  # asked about theirs, not ours
+                    yield document

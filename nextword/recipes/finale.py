@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,9 @@ def show_finale(console: Console, folder: Path, journal: Journal) -> None:
         show.line(f"  {line}")
     show.heading("Bits per byte on held-out pages (lower is better)")
     show.compared(compared(journal))
+    checked = read_json(folder / "spot_check.json") if "check" in journal.stages else []
     if "check" in journal.stages:
-        show.heading("Ten held-out questions, answered by every stage")
-        checked = read_json(folder / "spot_check.json")
+        show.heading(f"{len(checked) or 'No'} held-out questions, answered by every stage")
         print_spot_check(checked, console, journal.result("check")["pages"])
         if found := journal.result("check").get("helped"):
             show.line(f"  {found['en']}")
@@ -64,7 +65,8 @@ def show_finale(console: Console, folder: Path, journal: Journal) -> None:
     nextword = "nextword" if Path(".venv/bin/nextword").exists() is False else ".venv/bin/nextword"
     if "check" in journal.stages:
         show.line(f"  {nextword} chat {folder}")
-        show.line(f'  {nextword} ask {folder} "What does json.dumps do?"')
+        for one in checked[:1]:
+            show.line(f"  {nextword} ask {folder} {shlex.quote(one['question'])}")
     show.line(f'  {nextword} see {folder} "{facts["prompt"]}"')
     show.line(f"  {nextword} recall {folder}")
     show.line(f"  {nextword} make --source ~/your/folder --minutes 20")

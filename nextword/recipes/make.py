@@ -57,7 +57,7 @@ class MakeSettings:
     prompt: str = option("", "what the model is asked to go on from; empty takes a fitting one")
     seed: int = option(0, "of the first weights, the order of the text, and the dreams")
     allow_private: bool = option(False, "let a crawl go to private addresses")
-    assistant: bool = option(False, "go on to an assistant that answers questions (python-docs)")
+    assistant: bool = option(False, "go on to an assistant that answers questions about the pages")
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -72,10 +72,6 @@ class MakeSettings:
                 f"vocab_size {self.vocab_size}, depth {self.depth}",
                 do=f"give at least {LEAST_VOCABULARY} tokens and no negative depth",
             )
-
-        if self.assistant and self.source != PYTHON_DOCS:
-            do = "leave it out, and use `nextword propose` and `nextword finetune` afterwards"
-            raise BadInput(f"no questions are known for {self.source}", do=do)
 
     @property
     def name(self) -> str:
@@ -127,13 +123,14 @@ class Run:
         """The stages by name, in their order."""
         yield "collect", self._collect
         yield "clean", self._clean
+        assistant = self._assistant() if self.settings.assistant else None
+        if assistant:
+            yield from assistant.early()
         yield "tokenizer", self._tokenizer
         yield "baselines", self._baselines
         yield "pretrain", self._pretrain
-        if self.settings.assistant:
-            yield from AssistantStages(
-                self.folder, self.settings.name, self._seconds, self.settings.seed, self._progress
-            ).stages()
+        if assistant:
+            yield from assistant.stages()
         yield "release", self._release
         yield "looks", self._looks
 
@@ -147,6 +144,12 @@ class Run:
     @property
     def _seconds(self) -> float:
         return self.settings.minutes * 60
+
+    def _assistant(self) -> AssistantStages:
+        return AssistantStages(
+            self.folder, self.settings.name, self._seconds, self.settings.seed, self._progress,
+            has_facts=self.settings.source == PYTHON_DOCS,
+        )  # fmt: skip
 
     def _collect(self) -> Any:
         from nextword.data.collect import CollectSettings, collect
