@@ -36,7 +36,7 @@ NAME = re.compile(r"[A-Za-z_][\w.]*(?= +\(version| +index|$)")
 
 WEIGHTS = (4.0, 12.0, 1.0)
 """Of title, names and text in the ranking."""
-OTHER_SCRIPT = 0.25
+OTHER_SCRIPT = 0.1
 """What Korean words count for in a question that also has Latin ones, the names that it asks about. Where few
 pages are Korean, their every pair of letters is rare, and BM25 would take the rare for the telling."""
 CANDIDATES = 200
