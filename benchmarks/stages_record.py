@@ -117,7 +117,7 @@ def report(found: Sequence[dict[str, Any]], missing: Sequence[int], tried: Path,
     note = (
         "Raw parts are in benchmarks/records/stages/. Intervals are 95 % bootstrap ends, drawn by function."
     )
-    if is_kept:
+    if is_kept and found:
         record("stages", lines, note + (f"\n\n{tried.read_text().strip()}" if tried.exists() else ""))
 
 
@@ -136,7 +136,8 @@ def said_first(pool: Pool) -> Iterator[str]:
     yield figure("plan", plan)
     counts = ", ".join(f"{len(part.questions):,}" for part in pool.parts)
     yield figure("held-out questions of each seed", counts)
-    yield figure("commits", ", ".join(sorted({part.found["commit"] for part in pool.parts})))
+    steps = [step for part in pool.parts for step in part.found["steps"].values()]
+    yield figure("commits", ", ".join(sorted({step["commit"] for step in steps})))
 
 
 def table(pool: Pool) -> Iterator[str]:
@@ -178,11 +179,12 @@ def taught(pool: Pool) -> Iterator[str]:
 def rewarded(pool: Pool) -> Iterator[str]:
     """The reward model on pairs it has not seen."""
     for name, target in (("held-out functions", 0.75), ("held-out prompts", None), ("hh_rlhf_en", None)):
-        pairs = [pair for part in pool.parts for pair in part.result("rewarded")[name]]
-        if not pairs:
+        pairs = [part.result("rewarded")[name] for part in pool.parts]
+        right = [float(mark) for one in pairs for mark in one["right"].split()]
+        if not right:
             yield figure(f"reward model, {name}", "no pairs")
             continue
-        found = share([right for right, _ in pairs], [group for _, group in pairs])
+        found = share(right, [group for one in pairs for group in one["groups"].split()])
         is_met = None if target is None else found.mean >= target
         yield figure(f"reward model, {name}, right", str(found), f">= {target:.0%}" if target else "", is_met)
 

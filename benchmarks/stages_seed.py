@@ -225,7 +225,7 @@ class Seed:
     # Measuring the models
 
     def _rewarded(self) -> Any:
-        """How often the reward model prefers the better answer, pair by pair with the pair's group."""
+        """Whether the reward model prefers the better answer, pair by pair, with their groups."""
         compared, judged = (
             list(read_comparisons(self.folder / name / "comparisons.jsonl"))
             for name in ("compared", "judged")
@@ -238,8 +238,8 @@ class Seed:
             "hh_rlhf_en": self._verdicts(harmless),
         }
 
-    def _verdicts(self, records: Sequence[Comparison], held_out: float | None = None) -> list[Any]:
-        """[1 for right (a half for a draw), group] of each pair; of so many percent held out, or of all."""
+    def _verdicts(self, records: Sequence[Comparison], held_out: float | None = None) -> dict[str, str]:
+        """1 for right, a half for a draw; of the pairs that so many percent leave held out, or of all."""
         from nextword.model.scalar_head import load_scalar
         from nextword.train.comparisons import compared, prompt_id
         from nextword.train.reward_run import tree_rewards
@@ -251,10 +251,11 @@ class Seed:
         model = load_scalar(self.folder / "reward" / "model")
         rewards = tree_rewards(model, [pair.tree for pair in pairs], pad=assistant.pad)
         sides = zip(rewards[::2], rewards[1::2], pairs, strict=True)
-        return [
-            [(one > other) + (one == other) / 2, groups[pair.prompt] or pair.prompt]
-            for one, other, pair in sides
-        ]
+        right = [(one > other) + (one == other) / 2 for one, other, _ in sides]
+        return {
+            "right": " ".join(f"{mark:g}" for mark in right),
+            "groups": " ".join(groups[pair.prompt] or pair.prompt for pair in pairs),
+        }
 
     def _kl(self) -> Any:
         """From the finetuned model, on own answers to held-out prompts with pages."""

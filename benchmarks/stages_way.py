@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -76,17 +76,17 @@ def processor() -> float:
 
 
 def plain(result: Any) -> Any:
-    """A result as JSON has it; of a dataclass its fields."""
-    value = asdict(result) if hasattr(result, "__dataclass_fields__") else result
-    return json.loads(json.dumps(value, default=str))
+    """A result as JSON has it: of a dataclass its fields, of a path its text."""
+    return json.loads(json.dumps(result, default=lambda one: asdict(one) if is_dataclass(one) else str(one)))
 
 
 def timed(step: dict[str, Any]) -> dict[str, Any]:
     """A step's times and result; `lost`: how often it was killed, so that its time is not known."""
+    result = {name: value for name, value in step["result"].items() if name != "model"}
     return {
         "wall": round(step["wall"], 1),
         "cpu": round(step["cpu"], 1),
         "lost": step["begun"] - step["ended"],
         "commit": step["commit"],
-        "result": step["result"],
+        "result": result,
     }
