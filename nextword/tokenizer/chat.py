@@ -5,7 +5,8 @@ never becomes a special token, however it is spelled: otherwise a message that c
 would speak with the system's voice. The template's own special tokens count and the messages' do not, so a
 mark that Unicode reserves for such private use (U+FDD0, a noncharacter) is put into every such spelling
 before the template is filled in, and taken out before the text is encoded. For all other conversations the
-ids are exactly those of transformers' `apply_chat_template`.
+ids are exactly those of transformers' `apply_chat_template`; but in Llama 2's layout text after a special
+token begins with a space, as SentencePiece and llama.cpp have it and transformers 5 has not.
 
 Finetuning learns only what the assistant must say. No template marks that, so it is found by writing the
 conversation twice: once as it stands before an answer, generation prompt included, and once with the answer.
