@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/stages.py --run runs/python-docs --part seed --seed 0    one seed, resumable
     .venv/bin/python benchmarks/stages.py --run runs/python-docs --all                   the missing seeds
     .venv/bin/python benchmarks/stages.py --run runs/python-docs --report                what is known
-    .venv/bin/python benchmarks/stages.py --run runs/python-docs --all --scale 0.01      a smoke, no record
+    .venv/bin/python benchmarks/stages.py --all --scale 0.01 --base runs/python-docs/base/model     a smoke
 
 RUN is a finished make: its crawl, clean text, tokens and tokenizer are taken, nothing in it is changed but
 RUN/stages, where seeds work. A seed is one process that pretrains a base, makes the seed data, finetunes
@@ -16,6 +16,9 @@ and repeated is told, since its lost time is not in the sum. All counts are in s
 found goes to benchmarks/records/stages/; seeds are only put together when they had the same corpus and plan,
 and stages_record.py says what is shown of them. Where a figure is short, records/stages/tried.md says what
 was tried; it ends the record.
+
+With --scale everything is smaller, to see that it runs; a model that has hardly been pretrained gives no two
+answers that differ, so --base takes a base that is there. Neither is kept as a record.
 
 Shuffled answers: each conversation gets the answer of another one of its form, language and type. What such a
 model has learnt is how answers look. The judge of DPO and PPO marks answers right or wrong by the page
@@ -51,10 +54,13 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="every missing seed, one after the other")
     parser.add_argument("--report", action="store_true", help="only what is known, as with no option")
     parser.add_argument("--scale", type=float, default=1.0, help="of all counts; only 1 is kept as a record")
+    parser.add_argument(
+        "--base", type=Path, help="begin with this model, pretrain none; not kept as a record"
+    )
     given = parser.parse_args()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line has it; before torch comes
-    plan, is_real = Plan().scaled(given.scale), given.scale == 1
-    work = given.run / ("stages" if is_real else f"stages-{given.scale:g}")
+    plan, is_real = Plan().scaled(given.scale), given.scale == 1 and not given.base
+    work = given.run / ("stages" if is_real else f"stages-{given.scale:g}{'-from-base' * bool(given.base)}")
     kept = KEPT if is_real else work / "parts"
     here = {"corpus": corpus(given.run), "plan": asdict(plan)}
 
@@ -65,11 +71,12 @@ def main() -> None:
 
     if given.part:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the time until then is counted
-        found = Seed(given.run, plan, given.seed, work / f"seed-{given.seed}").work()
+        found = Seed(given.run, plan, given.seed, work / f"seed-{given.seed}", given.base).work()
         write_json(kept / f"seed-{given.seed}.json", found)
     elif given.all:
         for seed in filter(missing, SEEDS):
             part = ["--part", "seed", "--seed", str(seed), "--scale", str(given.scale)]
+            part += ["--base", str(given.base)] if given.base else []
             subprocess.run([sys.executable, __file__, "--run", str(given.run), *part], check=True)
     parts = [read_json(kept / f"seed-{seed}.json") for seed in SEEDS if not missing(seed)]
     report(parts, [seed for seed in SEEDS if missing(seed)], kept / "tried.md", is_real)

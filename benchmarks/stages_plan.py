@@ -14,16 +14,18 @@ class Plan:
     """What a seed does: all that there is to tune. `--scale` makes counts smaller, and no rates."""
 
     depth: int = 3
-    rows: int = 8
-    """Of a step, in pretraining and finetuning."""
+    base_rows: int = 8
     base_steps: int = 900
     look_tokens: int = 16_384
     """Held-out tokens of a look along the way."""
     conversations: int = 12_000
     lessons: int = 10_000
     """Conversations that are searched for, and learnt from together with the hand-written ones."""
+    sft_rows: int = 8
     sft_steps: int = 600
     """Of finetuning, and of finetuning on shuffled answers."""
+    sft_matrix_rate: float = 0.005
+    sft_vector_rate: float = 0.0015
     compared: int = 256
     """Questions that are answered `answers` times, which the rule then compares."""
     answers: int = 4
@@ -52,7 +54,7 @@ class Plan:
 
 
 LEAST = {
-    "depth": 2, "rows": 2, "look_tokens": 500, "base_steps": 16, "conversations": 400, "lessons": 200,
-    "sft_steps": 24, "compared": 16, "judged": 16, "reward_steps": 2, "dpo_steps": 2, "ppo_steps": 2,
-    "ppo_prompts": 64, "asked": 24, "kl_prompts": 8, "hh_pairs": 24, "bits_tokens": 4_000,
+    "depth": 2, "base_rows": 2, "base_steps": 16, "look_tokens": 500, "conversations": 400, "lessons": 200,
+    "sft_rows": 4, "sft_steps": 40, "compared": 32, "judged": 24, "reward_steps": 2, "dpo_steps": 2,
+    "ppo_steps": 2, "ppo_prompts": 64, "asked": 24, "kl_prompts": 8, "hh_pairs": 24, "bits_tokens": 4_000,
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -31,14 +32,17 @@ from nextword.evaluate.task import Questions
 
 HH = Path(__file__).parents[2] / "shared" / "data" / "hh_rlhf_en" / "harmless-base.test.jsonl.xz"
 ALIGNED = ("dpo", "ppo")
+BASE_USES = ("begin", "depth", "base_rows", "base_steps", "look_tokens", "bits_tokens")
+SFT_USES = ("sft_rows", "sft_steps", "sft_matrix_rate", "sft_vector_rate")
 
 
 class Seed:
     """One seed's process."""
 
-    def __init__(self, run: Path, plan: Plan, seed: int, folder: Path) -> None:
-        self.run, self.plan, self.seed, self.folder = run, plan, seed, folder
-        self.way = Way(folder, {**asdict(plan), "corpus": corpus(run), "seed": seed})
+    def __init__(self, run: Path, plan: Plan, seed: int, folder: Path, base: Path | None = None) -> None:
+        """base: a model to begin with, in place of pretraining one."""
+        self.run, self.plan, self.seed, self.folder, self.begin = run, plan, seed, folder, base
+        self.way = Way(folder, {**asdict(plan), "corpus": corpus(run), "seed": seed, "begin": str(base)})
 
     def work(self) -> dict[str, Any]:
         """Take every step that is not done; returns what the seed has found."""
@@ -51,9 +55,9 @@ class Seed:
         yield Step("seed", self._seed, uses=("conversations",))
         yield Step("index", self._index)
         yield Step("lessons", self._lessons, ("seed", "index"), ("lessons",))
-        yield Step("base", self._base, uses=("depth", "rows", "base_steps", "look_tokens", "bits_tokens"))
-        yield Step("finetuned", self._finetuned, ("base", "lessons"), ("rows", "sft_steps"))
-        yield Step("shuffled", self._shuffled, ("base", "lessons"), ("rows", "sft_steps"))
+        yield Step("base", self._base, uses=BASE_USES)
+        yield Step("finetuned", self._finetuned, ("base", "lessons"), SFT_USES)
+        yield Step("shuffled", self._shuffled, ("base", "lessons"), SFT_USES)
         yield Step("compared", self._compared, ("finetuned",), ("compared", "answers"))
         yield Step("judged", self._judged, ("finetuned",), ("judged", "answers"))
         yield Step("reward", self._reward, ("compared",), ("reward_steps", "reward_rate"))
@@ -102,8 +106,11 @@ class Seed:
         from nextword.train.pretrain import PretrainSettings, pretrain
 
         plan = self.plan
+        if self.begin:
+            shutil.copytree(self.begin, self.folder / "base" / "model", dirs_exist_ok=True)
+            return {"begun with": str(self.begin)}
         settings = PretrainSettings(
-            steps=plan.base_steps, depth=plan.depth, batch=plan.rows, seed=self.seed,
+            steps=plan.base_steps, depth=plan.depth, batch=plan.base_rows, seed=self.seed,
             quick_tokens=plan.look_tokens, final_tokens=plan.bits_tokens,
         )  # fmt: skip
         return pretrain(settings, self.run / "tokens", self.run / "tokenizer", self.folder / "base")
@@ -118,7 +125,11 @@ class Seed:
         from nextword.train.finetune import FinetuneData, FinetuneSettings, finetune
 
         data = FinetuneData((self.folder / "lessons" / lessons,), (self.folder / "seed" / "heldout.jsonl",))
-        settings = FinetuneSettings(steps=self.plan.sft_steps, batch=self.plan.rows, seed=self.seed)
+        plan = self.plan
+        settings = FinetuneSettings(
+            steps=plan.sft_steps, batch=plan.sft_rows, seed=self.seed,
+            matrix_rate=plan.sft_matrix_rate, vector_rate=plan.sft_vector_rate,
+        )  # fmt: skip
         return finetune(settings, self.folder / "base" / "model", data, self.folder / out)
 
     def _compared(self) -> Any:
