@@ -11,9 +11,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import resource
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ from nextword.data.child import Child, Door
 
 START_SECONDS = 60.0  # importing the parsers on a busy machine
 MEMORY = 2 << 30
+ENDED = re.compile(r"[.?!。…][\"')\]”’」]*\s*$")
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def from_docx(path: Path) -> Extracted:
             lines += ["\t".join(cell.text for cell in row.cells) for row in part.rows]
         else:
             lines.append(part.text)
-    return Extracted("\n".join(lines), document.core_properties.title or "")
+    return Extracted(paragraphs(lines), document.core_properties.title or "")
 
 
 def from_hangul(path: Path) -> Extracted:
@@ -114,7 +116,20 @@ def from_hangul(path: Path) -> Extracted:
             raise ValueError("is protected by a password")
         if not reader.is_valid:
             raise ValueError("is not a whole document")
-        return Extracted(reader.extract_text(ExtractOptions(image_marker=ImageMarkerStyle.NONE)))
+        text = reader.extract_text(ExtractOptions(image_marker=ImageMarkerStyle.NONE))
+    return Extracted(paragraphs(text.split("\n")))
+
+
+def paragraphs(lines: Sequence[str]) -> str:
+    """Lines, of which each is a whole paragraph, as text: an empty line after what ends like a sentence.
+
+    So a heading stays with what it is above, and the rows of a table with each other.
+
+    >>> paragraphs(["Fees", "A room is 9 euros.", "A key is free."])
+    'Fees\\nA room is 9 euros.\\n\\nA key is free.'
+    """
+    ends = (f"{line}\n" if ENDED.search(line) else line for line in lines)
+    return "\n".join(ends).strip("\n")
 
 
 FORMATS: dict[str, Callable[[Path], Extracted]] = {

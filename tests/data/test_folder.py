@@ -82,6 +82,14 @@ def test_a_hangul_document_gives_its_text(tmp_path):
     assert texts(tmp_path)["a.hwpx"] == "첫째 문단\n둘째 문단"
 
 
+def test_paragraphs_of_office_files_are_parted_and_headings_stay_with_them(tmp_path):
+    lines = ("이용료", "방은 하루 9원입니다.", "열쇠는 그냥 드립니다.")
+    docx(tmp_path / "a.docx", *lines)
+    hwpx(tmp_path / "b.hwpx", *lines)
+    said = "이용료\n방은 하루 9원입니다.\n\n열쇠는 그냥 드립니다."
+    assert texts(tmp_path) == {"a.docx": f"{said}\n\n왼쪽\t오른쪽\n끝", "b.hwpx": said}
+
+
 @pytest.mark.parametrize("field", ["text", "content", "body"])
 def test_records_give_their_text_address_and_title(tmp_path, field):
     record = {field: TEXT, "url": "http://a.example/1", "title": "t", "lang": "ko", "other": [1]}
