@@ -1,9 +1,9 @@
-"""The torch driver: a Llama module, prompts padded on the left, one KV cache a batch.
+"""The torch driver: a Llama module, equal prompts read once and shared by the rows that go on from them.
 
-Left padding makes every row's newest token stand in the last column, so a step appends one column for all.
-Positions count from each row's first real token, and the mask hides the padding; a padded query still sees
-itself, since a row of a softmax that sees nothing is not a number. So each row computes what it would alone,
-up to the order of additions.
+Prompts are padded on the left for reading. Positions count from each one's first real token, and the mask
+hides the padding; a padded query still sees itself, since a row of a softmax that sees nothing is not a
+number. Then each row appends its own tokens to a cache that shares the prompts (`model/prefix_cache.py`).
+So each row computes what it would alone, up to the order of additions.
 
 Prompts are read `CHUNK` tokens at a time: the mask of a long prompt would otherwise grow with its square.
 """
@@ -19,6 +19,7 @@ from torch import Tensor
 from nextword.common.errors import BadInput, Missing
 from nextword.engine.driver import CACHE_BYTES, Logits
 from nextword.model.llama import KVCache, Llama
+from nextword.model.prefix_cache import PrefixCache
 
 CHUNK = 512
 """Prompt tokens computed at once."""
@@ -42,14 +43,23 @@ class TorchDriver:
     def begin(self, prompts: Sequence[Sequence[int]], room: int) -> tuple[TorchBatch, Logits]:
         """Read the prompts together, equal ones once; the batch and (B, V) logits after each."""
         places = {prompt: n for n, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
-        batch = TorchBatch(self.model, [len(prompt) for prompt in places], room)
-        width = max(len(prompt) for prompt in places)
-        logits = batch.read(torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in places]))
-        if len(places) < len(prompts):
-            rows = [places[tuple(prompt)] for prompt in prompts]
-            batch.keep(rows)
-            logits = logits[rows]
-        return batch, logits
+        owners = [places[tuple(prompt)] for prompt in prompts]
+        cache, is_real, logits = self._read(list(places))
+        batch = TorchBatch(self.model, PrefixCache(cache, is_real, owners, room), list(map(len, prompts)))
+        return batch, logits[owners] if len(places) < len(prompts) else logits
+
+    @torch.inference_mode()
+    def _read(self, prompts: Sequence[Sequence[int]]) -> tuple[KVCache, Tensor | None, Logits]:
+        """A cache that the prompts fill, which of its columns (P, S) are no padding, and (P, V) logits."""
+        width, device = max(map(len, prompts)), self.model.frequencies.device
+        padding = torch.tensor([width - len(prompt) for prompt in prompts], device=device)
+        ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+        cache, is_even = _cache(self.model, len(prompts), width), not padding.any()
+        for chunk in torch.split(ids, CHUNK, dim=1):
+            positions, mask = (None, None) if is_even else _around(padding, cache.length, chunk.shape[1])
+            hidden = self.model.hidden(chunk, positions=positions, mask=mask, cache=cache)
+        is_real = torch.arange(width, device=device) >= padding[:, None]
+        return cache, None if is_even else is_real, _logits(self.model, hidden)
 
     @torch.inference_mode()
     def logprobs(self, ids: Sequence[int], start: int) -> list[float]:
@@ -69,51 +79,48 @@ class TorchDriver:
 
 
 class TorchBatch:
-    """Rows of one cache, growing by a column a step."""
+    """Rows that advance a token a step; what they share of their prompts stands once."""
 
-    def __init__(self, model: Llama, lengths: Sequence[int], room: int) -> None:
-        self.model, self.device = model, model.frequencies.device
-        width = max(lengths)
-        self.padding = torch.tensor([width - length for length in lengths], device=self.device)  # (B,)
-        self.is_even = min(lengths) == width  # nothing to hide: positions and mask are the model's own
-        self.cache = _cache(model, len(lengths), width + room)
+    def __init__(self, model: Llama, cache: PrefixCache, lengths: Sequence[int]) -> None:
+        """lengths: of each row's prompt."""
+        self.model, self.cache = model, cache
+        self.device = model.frequencies.device
+        self.positions = torch.tensor(lengths, device=self.device)[:, None]  # (B, 1), of the next token
 
-    def read(self, columns: Tensor) -> Logits:
-        """Append (B, T) columns of tokens; (B, V) logits after the last."""
-        for chunk in torch.split(columns, CHUNK, dim=1):
-            logits = self._forward(chunk.to(self.device))
-        return logits
-
+    @torch.inference_mode()
     def step(self, tokens: Sequence[int]) -> Logits:
         """Append one token to each row; (B, V) logits after it."""
-        return self.read(torch.tensor(tokens)[:, None])
+        ids = torch.tensor(tokens, device=self.device)[:, None]
+        hidden = self.model.hidden(ids, positions=self.positions, cache=self.cache)
+        self.positions = self.positions + 1
+        return _logits(self.model, hidden)
 
+    @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows only."""
-        chosen = torch.tensor(rows, device=self.device)
-        self.padding = self.padding[chosen]
-        self.cache.keys, self.cache.values = self.cache.keys[:, chosen], self.cache.values[:, chosen]
+        self.cache.keep(rows)
+        self.positions = self.positions[torch.tensor(rows, device=self.device)]
 
     def close(self) -> None:
         """Let the cache go."""
         del self.cache
 
-    @torch.inference_mode()
-    def _forward(self, ids: Tensor) -> Logits:
-        positions, mask = (None, None) if self.is_even else self._around_padding(ids.shape[1])
-        hidden = self.model.hidden(ids, positions=positions, mask=mask, cache=self.cache)
-        logits: Tensor = self.model.lm_head(hidden[:, -1])
-        return np.asarray(logits.float().cpu().numpy(), dtype=np.float32)
 
-    def _around_padding(self, T: int) -> tuple[Tensor, Tensor]:
-        """Positions (B, T) and mask (B, 1, T, S) of the next T columns."""
-        keys = torch.arange(self.cache.length + T, device=self.device)  # (S,)
-        queries = keys[-T:]  # (T,)
-        positions = (queries - self.padding[:, None]).clamp(min=0)
-        is_before = keys <= queries[:, None]  # (T, S)
-        is_real = keys >= self.padding[:, None, None]  # (B, 1, S)
-        is_self = keys == queries[:, None]  # (T, S)
-        return positions, ((is_before & is_real) | is_self)[:, None]
+def _around(padding: Tensor, start: int, T: int) -> tuple[Tensor, Tensor]:
+    """Positions (B, T) and mask (B, 1, T, S) of T columns from `start`; padding is (B,) columns."""
+    keys = torch.arange(start + T, device=padding.device)  # (S,)
+    queries = keys[-T:]  # (T,)
+    positions = (queries - padding[:, None]).clamp(min=0)
+    is_before = keys <= queries[:, None]  # (T, S)
+    is_real = keys >= padding[:, None, None]  # (B, 1, S)
+    is_self = keys == queries[:, None]  # (T, S)
+    return positions, ((is_before & is_real) | is_self)[:, None]
+
+
+def _logits(model: Llama, hidden: Tensor) -> Logits:
+    """Scores after the last column: (B, T, C) -> (B, V)."""
+    scores: Tensor = model.lm_head(hidden[:, -1])
+    return np.asarray(scores.float().cpu().numpy(), dtype=np.float32)
 
 
 def _cache(model: Llama, rows: int, capacity: int) -> KVCache:

@@ -18,6 +18,7 @@ V vocabulary.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -66,6 +67,17 @@ def rope_frequencies(config: ModelConfig) -> Tensor:
     return frequencies
 
 
+class Cache(Protocol):
+    """What sequences remember of what they have read. `hidden` moves `length` on after the last layer."""
+
+    length: int
+    """Columns so far."""
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """Remember new keys and values (B, K, T, D) and mix what each query (B, H, T, D) may see."""
+        ...
+
+
 class KVCache:
     """Keys and values of B sequences, preallocated to `capacity` positions, filled from the left."""
 
@@ -83,6 +95,19 @@ class KVCache:
         self.keys[layer, :, :, self.length : end] = key
         self.values[layer, :, :, self.length : end] = value
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """Store the new and let each query look at everything so far: (B, H, T, D)."""
+        return attend(query, *self.extend(layer, key, value), mask)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """softmax(Q K^T / sqrt(D)) V: query (B, H, T, D), key and value (B, K, S, D) -> (B, H, T, D).
+
+    Without a mask it is causal, and a single query, being the last, sees all.
+    """
+    is_causal, shared = mask is None and query.shape[2] > 1, query.shape[1] != key.shape[1]
+    return F.scaled_dot_product_attention(query, key, value, mask, is_causal=is_causal, enable_gqa=shared)
 
 
 class Attention(nn.Module):
@@ -106,7 +131,7 @@ class Attention(nn.Module):
             self.k_norm = RMSNorm(D, config.rms_norm_eps)
 
     def forward(
-        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, cache: KVCache | None
+        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         """(B, T, C) -> (B, T, C). mask (B, 1, T, S) is True where looking is allowed; None is causal."""
         B, T, _ = x.shape
@@ -119,14 +144,11 @@ class Attention(nn.Module):
         query = rotate(query.transpose(1, 2), *rope)  # (B, H, T, D)
         key = rotate(key.transpose(1, 2), *rope)  # (B, K, T, D)
         if cache is not None:
-            key, value = cache.extend(self.layer, key, value)
-        if cache is None and blocked_attention.fits(query, key):
-            mixed = blocked_attention.attend(query, key, value, mask)  # (B, H, T, D)
+            mixed = cache.attend(self.layer, query, key, value, mask)  # (B, H, T, D)
+        elif blocked_attention.fits(query, key):
+            mixed = blocked_attention.attend(query, key, value, mask)
         else:
-            shared = query.shape[1] != key.shape[1]
-            mixed = F.scaled_dot_product_attention(
-                query, key, value, mask, is_causal=mask is None, enable_gqa=shared
-            )
+            mixed = attend(query, key, value, mask)
         return self.o_proj(mixed.transpose(1, 2).reshape(B, T, -1))  # type: ignore[no-any-return]
 
 
@@ -156,7 +178,7 @@ class Layer(nn.Module):
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
     def forward(
-        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, cache: KVCache | None
+        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, cache: Cache | None
     ) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
         x = x + self.self_attn(self.input_layernorm(x), rope, mask, cache)
@@ -204,7 +226,7 @@ class Llama(nn.Module):
         ids: Tensor,
         positions: Tensor | None = None,
         mask: Tensor | None = None,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         """The last hidden states after the final norm: ids (B, T) -> (B, T, C).
@@ -223,8 +245,6 @@ class Llama(nn.Module):
         if mask is None and start > 0 and T > 1:
             every = torch.arange(start + T, device=ids.device)
             mask = (every[None, :] <= every[start:, None]).expand(B, 1, T, start + T)
-        elif mask is None and T == 1:
-            mask = torch.ones(B, 1, 1, start + 1, dtype=torch.bool, device=ids.device)
         x = self.model.embed_tokens(ids)
         x = x if dtype is None else x.to(dtype)
         angles = positions[:, None, :, None].float() * self.frequencies  # (B, 1, T, D/2)
@@ -240,7 +260,7 @@ class Llama(nn.Module):
         ids: Tensor,
         positions: Tensor | None = None,
         mask: Tensor | None = None,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         """Scores for the next token at each position: ids (B, T) -> logits (B, T, V)."""
