@@ -16,6 +16,7 @@ from typing import cast
 from nextword.common.errors import BadInput
 from nextword.common.progress import Progress
 from nextword.model.config import ModelConfig
+from nextword.model.copying_heads import add_copying_heads, fits
 from nextword.model.llama import Llama
 from nextword.tokenizer import loader
 from nextword.tokenizer.shards import Shards
@@ -140,6 +141,8 @@ class BaseRun:
         settings = self.settings
         model = Llama(self.config(depth))
         model.initialise(settings.seed)
+        if settings.copying_heads and fits(model.config):
+            add_copying_heads(model, settings.seed)
         model.to(self.processes.device)
         module = spread(NextTokenLoss(model), model, self.processes, settings.precision == "bf16")
         precision = cast(Precision, settings.precision)

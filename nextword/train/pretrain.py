@@ -41,6 +41,7 @@ class PretrainSettings:
     batch: int = option(8, "rows of a step, over all processes together")
     context: int = option(512, "tokens of a row")
     rows_at_once: int = option(0, "rows a process computes at once, gradients adding up; 0 is all of them")
+    copying_heads: bool = option(True, "begin with two heads that copy; else all weights begin at random")
     within_documents: bool = option(False, "attention does not cross from one document to the next")
     optimiser: str = option("muon", "muon (AdamW for embeddings, head and norms) or adamw")
     matrix_rate: float = option(0.02, "learning rate of hidden matrices (muon)")
