@@ -40,6 +40,8 @@ from nextword.data.sentences import is_korean
 KEY = "NEXTWORD_DRAFTER_KEY"
 """The environment variable that holds the drafter's key, where it needs one."""
 LONGEST_TITLE = 80
+HEADING = re.compile(r"<h([1-6])\b[^<>]*>", re.IGNORECASE)
+"""In HTML; its text is marked as Markdown marks one, or a page would have no headings."""
 UNTELLING = re.compile(
     r"레퍼런스|참고서|요약|개요|소개|매개변수|사용법|목차|reference|overview|introduction|summary|usage|contents",
     re.I,
@@ -170,15 +172,18 @@ def _text(page: Page) -> str:
     decoded = decode(page.body, page.charset)
     if decoded is None:
         return ""
-    return html_text(decoded[0]) if page.content_type in HTML_TYPES else tidy(decoded[0])
+    if page.content_type not in HTML_TYPES:
+        return tidy(decoded[0])
+    return html_text(HEADING.sub(lambda tag: f"{tag[0]}{'#' * int(tag[1])} ", decoded[0]))
 
 
 def _title(page: Page, text: str) -> str:
-    """Its own title, else the first heading, else the file's name."""
+    """Its own title, else the first heading, else the name of its file or the end of its address."""
     headings = [each for block in blocks(text[:4000]) for each in block.headings]
     telling = (each for each in headings if not UNTELLING.fullmatch(each) and len(each) <= LONGEST_TITLE)
     found = str(page.meta.get("title") or "").strip() or next(telling, "")
-    name = Path(str(page.meta.get("path", "")).partition("#")[0] or page.url).stem
+    file = "" if page.url.startswith("http") else str(page.meta.get("path", "")).partition("#")[0]
+    name = Path(file).stem or page.url.rstrip("/").rpartition("/")[2]
     return " ".join(bare(found).replace('"', "'").split())[:LONGEST_TITLE].strip() or name
 
 

@@ -95,6 +95,16 @@ def test_every_proposal_is_a_conversation_whose_quote_stands_in_the_page_shown(t
         )
 
 
+def test_the_headings_of_a_web_page_are_headings_and_give_its_title(tmp_path):
+    said = "A loan card is the plastic card that tells who borrows a book."
+    body = f"<h2 class=x>Loan <b>card</b></h2><p>{said}</p>"
+    (tmp_path / "a.html").write_text(f"<title>x</title><h1>Handbook</h1><p>Welcome to all.</p>{body}")
+    propose(ProposeSettings(), tmp_path / "a.html", tmp_path / "out.jsonl")
+    (row,) = read_conversations(tmp_path / "out.jsonl")
+    assert row.messages[0].content == "What is a loan card?"
+    assert row.messages[1].content.startswith("Handbook\nLoan card\nA loan card is")
+
+
 def test_a_question_with_two_answers_is_left_out(tmp_path):
     for name, days in (("a", 14), ("b", 21)):
         (tmp_path / f"{name}.md").write_text(
