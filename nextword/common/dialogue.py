@@ -77,6 +77,12 @@ def message_of(value: Any) -> Message:
     return Message(cast(Role, role), content, calls, value.get("tool_call_id"), value.get("name"))
 
 
+def says_something(message: Message) -> bool:
+    """Whether there is anything in a message: words, parts that are no text, or a call of a tool."""
+    content = message.content.strip() if isinstance(message.content, str) else message.content
+    return bool(content or message.tool_calls)
+
+
 def messages_of(value: Any, role: Role | None = None) -> list[Message]:
     """A list of messages; a plain string is one message of `role`, where one is given."""
     if isinstance(value, str) and role is not None:

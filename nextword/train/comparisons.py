@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nextword.common.dialogue import Comparison, Rated, plain
+from nextword.common.dialogue import Comparison, Rated, plain, says_something
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message, digest, is_held_out
 from nextword.tokenizer.chat import ChatTemplate
@@ -97,7 +97,7 @@ def tree_of(chat: ChatTemplate, prompt: Conversation, answers: Sequence[list[Mes
     begin = chat.ids(prompt)
     branches = []
     for answer in answers:
-        if not any(_has_words(message) for message in answer):
+        if not any(one.role == "assistant" and says_something(one) for one in answer):
             raise BadInput("with an empty answer")
         masked = chat.masked(Conversation([*prompt.messages, *answer], prompt.tools))
         if masked.ids[: len(begin)] != begin:
@@ -162,11 +162,6 @@ def _tree(
         left_out[f"longer than the context of {context:,} tokens"] += 1
         return None
     return tree
-
-
-def _has_words(message: Message) -> bool:
-    content = message.content.strip() if isinstance(message.content, str) else message.content
-    return message.role == "assistant" and bool(content or message.tool_calls)
 
 
 def _margin(record: Comparison) -> float:

@@ -6,7 +6,8 @@ Packing is first fit in a shuffled order over a window of open rows, which fills
 conversations; no conversation is ever cut (best-fit-crop packing throws answers away).
 
 What cannot be learnt from is counted with its reason and never turned into an empty row: a row of which
-every target is masked has no loss, and dividing by zero targets is how others' finetuning became NaN.
+every target is masked has no loss, and dividing by zero targets is how others' finetuning became NaN. A
+conversation with an empty answer is left out, too: all that this one would teach is to say nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 import torch
 
+from nextword.common.dialogue import says_something
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation
 from nextword.model.fused_loss import IGNORED
@@ -59,6 +61,9 @@ def examples_of(conversations: Iterable[Conversation], chat: ChatTemplate, conte
     """Conversations as examples; those longer than the context or without an answer are counted."""
     found = Examples([])
     for conversation in conversations:
+        if any(one.role == "assistant" and not says_something(one) for one in conversation.messages):
+            found.left_out["with an empty answer"] += 1
+            continue
         try:
             masked = chat.masked(conversation)
         except BadInput as error:
@@ -68,6 +73,8 @@ def examples_of(conversations: Iterable[Conversation], chat: ChatTemplate, conte
             found.left_out[f"longer than the context of {context:,} tokens"] += 1
             continue
         found.kept.append(Example(tuple(masked.ids), tuple(masked.mask)))
+        if masked.left_out:
+            found.left_out["answers that the template rewrites later on"] += masked.left_out
     return found
 
 

@@ -14,6 +14,7 @@ from nextword.model.fused_loss import IGNORED
 from nextword.model.llama import Llama
 from nextword.tokenizer.chat import ChatTemplate
 from nextword.tokenizer.special import CHAT_TEMPLATE
+from nextword.tokenizer.tokenizer import Tokenizer
 from nextword.train.examples import Example, ExampleBatches, batch_of, examples_of, pack
 from nextword.train.step import NextTokenLoss
 
@@ -26,8 +27,6 @@ def talk(*turns):
 
 @pytest.fixture(scope="module")
 def chat(corpus):
-    from nextword.tokenizer.tokenizer import Tokenizer
-
     tokenizer = Tokenizer.load(corpus.tokenizer)
     tokenizer.config = {**tokenizer.config, "chat_template": CHAT_TEMPLATE}
     return ChatTemplate(tokenizer)
@@ -43,6 +42,7 @@ def test_what_cannot_be_learnt_from_is_counted_with_its_reason(chat):
             talk(("user", "q"), ("assistant", "a")),
             talk(("user", "q")),
             talk(("user", "q " * 99), ("assistant", "a")),
+            talk(("user", "q"), ("assistant", " ")),
         ],
         chat,
         context=32,
@@ -50,8 +50,19 @@ def test_what_cannot_be_learnt_from_is_counted_with_its_reason(chat):
     assert len(found.kept) == 1
     assert found.told() == (
         "left out: 1 nothing to learn in this conversation: no message of the assistant, "
-        "1 longer than the context of 32 tokens"
+        "1 longer than the context of 32 tokens, 1 with an empty answer"
     )
+
+
+def test_answers_that_the_template_rewrites_are_counted(corpus):
+    tokenizer = Tokenizer.load(corpus.tokenizer)
+    mark = "('!' if loop.last and message['role'] == 'assistant' else '')"
+    forgetful = CHAT_TEMPLATE.replace("message['content']", f"message['content'] ~ {mark}")
+    tokenizer.config = {**tokenizer.config, "chat_template": forgetful}
+    turns = [("user", "q"), ("assistant", "a"), ("user", "q"), ("assistant", "b")]
+    found = examples_of([talk(*turns)], ChatTemplate(tokenizer), context=32)
+    assert [one.targets for one in found.kept] == [3]  # b, the mark and its stop token
+    assert found.told() == "left out: 1 answers that the template rewrites later on"
 
 
 def test_an_answer_as_long_as_the_context_just_fits(chat):
