@@ -180,12 +180,17 @@ def judge(
     """Ask the model about every comparison and rating that it has not seen."""
     from nextword.label.model_judge import ModelJudge
 
-    asked = ModelJudge(engine.open(model, assistant=True))
+    reader = engine.open(model, assistant=True)
+    asked = ModelJudge(reader)
     with Office.open(database, _now, must_exist=True) as office, Progress("judge", unit="tasks") as progress:
         actor = _owner(office)
         number = office.projects.get(actor, project).id
         count = office.judges.prelabel(actor, number, asked.name, asked, progress)
     print(printable(f"{asked.name}: {count:,} answers"))
+    if asked.too_long:
+        print(
+            f"left out: {asked.too_long:,} longer than its context of {reader.capabilities.context:,} tokens"
+        )
 
 
 @app.command(help="How well people agree, and what each has done.")

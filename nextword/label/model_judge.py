@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from math import exp, log
 
+from nextword.common.errors import BadInput
 from nextword.common.language_model import LanguageModel
 from nextword.label.judge import Judgement, Question
 from nextword.label.kinds import Json, text_of
@@ -29,14 +30,21 @@ WIDEST = 10
 
 
 class ModelJudge:
-    """A judge made of any model that gives log-probabilities."""
+    """A judge made of any model that gives log-probabilities. `too_long` counts what it could not read."""
 
     def __init__(self, model: LanguageModel) -> None:
-        self.model = model
+        self.model, self.too_long = model, 0
         self.name = f"judge:{model.capabilities.name}"
 
     def __call__(self, question: Question) -> Judgement | None:
-        """Its answer and confidence; None for what it cannot judge."""
+        """Its answer and confidence; None for what it cannot judge, or what its context cannot hold."""
+        try:
+            return self._judgement(question)
+        except BadInput:  # so says a model of a text that is longer than its context
+            self.too_long += 1
+            return None
+
+    def _judgement(self, question: Question) -> Judgement | None:
         prompt = "\n".join(f"{turn['role']}: {text_of([turn])}" for turn in question.prompt)
         if question.kind == "compare":
             return self._compare(prompt, [text_of(each["messages"]) for each in question.material["answers"]])

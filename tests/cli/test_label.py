@@ -1,0 +1,82 @@
+"""`nextword label`: from an empty folder to a judged and served project, typed as a person would."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from nextword.cli.main import run
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def labels(tmp_path, comparisons, monkeypatch):
+    """The address of a database with an owner and 49 comparisons, one of equal answers."""
+    where = str(tmp_path / "labels" / "labels.db")
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+    assert run(["label", "init", "--database", where, "--owner", "kim", "--password-stdin"]) == 0
+    assert run(["label", "import", str(comparisons), "--database", where]) == 0
+    return where
+
+
+def test_a_model_judges_every_comparison_once(labels, finetuned_run, capsys):
+    capsys.readouterr()
+    long = 40 * "very long "
+    path = finetuned_run / "long.jsonl"
+    path.write_text(json.dumps({"prompt": "Why?", "answers": [long, "short"]}))
+    assert run(["label", "import", str(path), "--database", labels]) == 0
+    capsys.readouterr()
+    judge = ["label", "judge", str(finetuned_run), "--database", labels]
+    assert run(judge) == 0
+    said = capsys.readouterr().out
+    assert re.match(rf"judge:{finetuned_run}/finetuned/model: \d\d answers\n", said)
+    assert "left out: 1 longer than its context of 96 tokens" in said
+    assert run(judge) == 0
+    assert ": 0 answers" in capsys.readouterr().out
+
+
+def test_what_cannot_be_is_one_line(labels, tmp_path, capsys):
+    capsys.readouterr()
+    assert run(["label", "judge", str(tmp_path / "none"), "--database", labels]) == 2
+    assert run(["label", "judge", "fake:A", "--database", str(tmp_path / "no.db")]) == 2
+    assert run(["label", "judge", "fake:A", "--database", labels, "--project", "other"]) == 2
+    assert run(["label", "export", str(tmp_path / "out.jsonl"), "--database", labels]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nextword:")]
+    says = ["no such file or folder", "no such database", "no project other", "nothing to export yet"]
+    assert len(lines) == 4 and all(part in line for part, line in zip(says, lines, strict=True)), lines
+
+
+def test_the_owner_is_made_where_it_is_served_and_comes_in_by_password(tmp_path):
+    where = str(tmp_path / "labels.db")
+    serve = [sys.executable, "-m", "nextword", "label", "serve", "--port", "0", "--database", where]
+    serve += ["--owner", "kim", "--password-stdin"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(serve, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        process.stdin.write(PASSWORD + "\n")
+        process.stdin.close()
+        address = re.search(r"labelling at (http://127\.0\.0\.1:\d+)", process.stdout.readline())[1]
+        with httpx.Client(base_url=address, trust_env=False, timeout=60) as browser:
+            entered = browser.post("/api/session", json={"name": "kim", "password": PASSWORD})
+            assert entered.status_code == 200 and entered.json()["csrf"]
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "stopped\n", "no link for a first owner: there is one"
+        assert process.wait(60) == 0 and PASSWORD not in process.stderr.read()
+    assert run(["label", "users", "--database", where]) == 0
+
+
+def test_a_password_that_is_too_short_makes_no_owner(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    where = str(tmp_path / "labels.db")
+    argv = ["label", "serve", "--port", "0", "--database", where, "--owner", "kim", "--password-stdin"]
+    assert run(argv) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and "password" in lines[0]
+    assert run(["label", "users", "--database", where]) == 2, "nobody is here yet"
