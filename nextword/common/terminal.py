@@ -41,6 +41,23 @@ def visible(token: str) -> str:
     return printable(token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥"))
 
 
+def one_line(text: str, width: int) -> str:
+    """A text as one line of at most `width` columns; what does not fit is cut off and ends in `…`.
+
+    >>> one_line("first\\n second", 12)
+    'first second'
+    >>> one_line("다음 낱말", 6)
+    '다음…'
+    """
+    line = " ".join(printable(text).split())
+    if columns(line) <= width:
+        return line
+    line = line[:width]
+    while columns(line) >= width:
+        line = line[:-1]
+    return line.rstrip() + "…"
+
+
 def bars(rows: Iterable[tuple[str, float]], width: int = 40) -> list[str]:
     """One line for each (token, probability): the token, a bar, the percentage. A full bar is certainty."""
     rows = [(visible(label), value) for label, value in rows]

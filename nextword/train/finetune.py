@@ -27,10 +27,11 @@ from typing import cast
 from rich.console import Console
 
 from nextword.common.errors import BadInput
-from nextword.common.files import read_json, write_json
+from nextword.common.files import write_json
 from nextword.common.progress import Progress
 from nextword.common.settings import check_ranges, option
-from nextword.train.run_folder import RESULT, begin
+from nextword.train.run_folder import RESULT, finished
+from nextword.train.stage_settings import FREE
 
 
 @dataclass(frozen=True)
@@ -145,24 +146,16 @@ def finetune(
     from nextword.train.finetune_run import FinetuneRun
 
     began = time.perf_counter()
-    finished = out / RESULT
-    if finished.exists():
-        return read_result(finished)
+    done = finished(FinetuneResult, settings, out, FREE, data=[str(path) for path in data.train])
+    if done is not None:
+        return done
     with joined(settings.device, cast(Parallel, settings.parallel)) as processes:
-        if processes.is_first:
-            begin(settings, out, base=str(base), data=[str(path) for path in data.train])
-        processes.wait()
         quiet = Console(stderr=True, quiet=not processes.is_first)
         bar = progress or Progress("finetune", unit="tokens", console=quiet)
         run = FinetuneRun(settings, base, data, out, processes)
         with bar:
             result = run.train(bar, on_look or (lambda look: None), began)
         if processes.is_first:
-            write_json(finished, {**asdict(result), "model": "model"})
+            write_json(out / RESULT, {**asdict(result), "model": "model"})
         processes.wait()
     return result
-
-
-def read_result(path: Path) -> FinetuneResult:
-    """A finished run's result.json."""
-    return FinetuneResult(**{**read_json(path), "model": path.parent / "model"})

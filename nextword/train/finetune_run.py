@@ -17,7 +17,7 @@ from nextword.common.errors import BadInput
 from nextword.common.language_model import Failed, Request, Sampling, Token
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation, Message
-from nextword.common.terminal import printable
+from nextword.common.terminal import one_line
 from nextword.model.fused_loss import IGNORED
 from nextword.model.llama import Llama
 from nextword.tokenizer import loader
@@ -34,6 +34,7 @@ from nextword.train.loop import Cost, Loop
 from nextword.train.metrics import Metrics, draw_loss
 from nextword.train.optimiser import Optimiser
 from nextword.train.peak import peak_flops
+from nextword.train.run_folder import LEARNT, begin, hash_of
 from nextword.train.samples import keep_sample
 from nextword.train.schedule import Schedule
 from nextword.train.step import Batch, NextTokenLoss, Precision, TrainingStep
@@ -54,19 +55,30 @@ class FinetuneRun:
     ) -> None:
         self.settings, self.base, self.data, self.out = settings, engine.model_folder(base), data, out
         self.processes = processes
-        self.tokenizer_folder, self.tokenizer = self._tokenizer()
+        self.tokenizer = Tokenizer.load(self.base)
+        template = chosen_template(self.tokenizer, settings.template)
+        is_new = template != self.tokenizer.chat_template
+        self.tokenizer.config = {**self.tokenizer.config, "chat_template": template}
         self.chat = ChatTemplate(self.tokenizer)
         self.chat.check()
-        self.metrics = Metrics(out / "metrics.jsonl")
-        self.checkpoints = Checkpoints(out / "checkpoints", processes, settings.keep)
         self.trainee = Trainee.open(settings, self.base, processes)
         self.model = self.trainee.model
         longest = self.model.config.max_position_embeddings
         self.context = settings.context or min(longest, LONGEST_ROW)
         if self.context > longest:
             raise BadInput(f"context is {self.context}", do=f"this model reads at most {longest} tokens")
+        self.asked = Conversation([Message("user", settings.prompt)])
+        if (length := len(self.chat.ids(self.asked))) >= longest:
+            what = f"the prompt takes {length:,} tokens, and this model reads at most {longest:,}"
+            raise BadInput(what, do="give a shorter one with --prompt")
         self.examples = self._examples(data.train)
         self.held_out = self._examples(data.heldout).kept[:HELD_OUT] if data.heldout else []
+        self.tokenizer_folder = out / "tokenizer" if is_new else self.base
+        if processes.is_first:
+            self._begin(base, template if is_new else None)
+        processes.wait()
+        self.metrics = Metrics(out / "metrics.jsonl")
+        self.checkpoints = Checkpoints(out / "checkpoints", processes, settings.keep)
 
     def train(self, progress: Progress, on_look: Callable[[Answered], None], began: float) -> FinetuneResult:
         """Plan, resume if there is something to resume, train, and take a last look."""
@@ -156,16 +168,12 @@ class FinetuneRun:
 
     # Parts
 
-    def _tokenizer(self) -> tuple[Path, Tokenizer]:
-        """The base's tokenizer, with the template that was chosen, and the folder that holds it."""
-        tokenizer = Tokenizer.load(self.base)
-        template = chosen_template(tokenizer, self.settings.template)
-        if template == tokenizer.chat_template:
-            return self.base, tokenizer
-        if self.processes.is_first:
-            with_template(self.base, template, self.out / "tokenizer")
-        self.processes.wait()
-        return self.out / "tokenizer", Tokenizer.load(self.out / "tokenizer")
+    def _begin(self, base: Path, template: str | None) -> None:
+        """Write run.json, or see that this call continues the run that began here; then a new template."""
+        names = [str(path) for path in self.data.train]
+        begin(self.settings, self.out, base=str(base), data=names, **{LEARNT: hash_of(self.examples.kept)})
+        if template is not None:
+            with_template(self.base, template, self.tokenizer_folder)
 
     def _examples(self, files: Sequence[Path]) -> Examples:
         found = examples_of(
@@ -240,17 +248,18 @@ class FinetuneRun:
             answer = self._answer(whole)
             percent = 100 * step / steps
             keep_sample(self.out / "samples.jsonl", step, percent, self.settings.prompt, answer)
-            progress.say(printable(f"after {percent:.0f} %: {self.settings.prompt} -> {answer}"))
+            width = progress.console.width
+            asked = one_line(self.settings.prompt, width // 3)
+            progress.say(one_line(f"after {percent:.0f} %: {asked} -> {answer}", width))
             draw_loss(self.metrics, self.out / "loss.png", title="Learning to answer")
             on_look(Answered(step, percent, self.out / "model", loss, answer))
         self.processes.wait()
 
     def _answer(self, model: Llama) -> str:
         reader = engine.wrap(model, self.tokenizer)
-        asked = Conversation([Message("user", self.settings.prompt)])
         sampling = Sampling(temperature=0.0, max_new_tokens=self.settings.sample_tokens)
         pieces = []
-        for event in reader.generate([Request(asked, sampling)]):
+        for event in reader.generate([Request(self.asked, sampling)]):
             if isinstance(event, Failed):
                 raise event.error
             if isinstance(event, Token):

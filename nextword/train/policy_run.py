@@ -61,9 +61,9 @@ class PolicyRun:
         judge = (
             str(reward) if isinstance(reward, Path) else getattr(reward, "__qualname__", repr(type(reward)))
         )
-        self.stage = Stage.begin(
-            settings, out, processes, assistant, fingerprint(self.reference), reward=judge
-        )
+        asked = [prompt.messages for prompt in self.prompts.kept]
+        print_of = fingerprint(self.reference)
+        self.stage = Stage.begin(settings, out, processes, assistant, print_of, asked, reward=judge)
         is_ppo = settings.method == "ppo"
         value = critic(self.score, self.assistant, settings.seed) if is_ppo else None
         self.learners = Learners(self.assistant.model, value)

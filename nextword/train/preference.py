@@ -24,11 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextword.common.errors import BadInput
-from nextword.common.files import read_json
 from nextword.common.progress import Progress
 from nextword.common.settings import option
-from nextword.train.run_folder import RESULT
-from nextword.train.stage_settings import StageSettings, check_choice
+from nextword.train.run_folder import finished
+from nextword.train.stage_settings import FREE, StageSettings, check_choice
 
 METHODS = ("dpo", "ipo", "kto", "orpo", "simpo")
 WITH_REFERENCE = ("dpo", "ipo", "kto")
@@ -111,12 +110,8 @@ def align_by_preference(
     from nextword.train.stage import alone
 
     began = time.perf_counter()
-    if (out / RESULT).exists():
-        return read_result(out / RESULT)
+    done = finished(PreferenceResult, settings, out, FREE, data=[str(path) for path in comparisons])
+    if done is not None:
+        return done
     with alone(settings.device) as processes, progress or Progress(settings.method, unit="tokens") as bar:
         return PreferenceRun(settings, assistant, comparisons, out, processes).train(bar, began)
-
-
-def read_result(path: Path) -> PreferenceResult:
-    """A finished run's result.json."""
-    return PreferenceResult(**{**read_json(path), "model": path.parent / "model"})

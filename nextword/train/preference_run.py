@@ -60,8 +60,9 @@ class PreferenceRun:
         self.reference = copy.deepcopy(self.model).requires_grad_(False)
         self.kept = self._records(comparisons)
         names = [str(path) for path in comparisons]
-        print_of = fingerprint(self.reference)
-        self.stage = Stage.begin(settings, out, processes, assistant, print_of, data=names)
+        records = [*self.kept.train, *self.kept.held_out]
+        trunk = fingerprint(self.reference)
+        self.stage = Stage.begin(settings, out, processes, assistant, trunk, records, data=names)
         self.objective = PreferenceObjective(settings, self.model, self.stage.dtype, self.assistant.pad)
 
     def train(self, progress: Progress, began: float) -> PreferenceResult:

@@ -8,7 +8,6 @@ since, it is stale, and training on would pull the policy towards a model that n
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from nextword.common.files import folder_written_atomically
 from nextword.model.llama import Llama
 from nextword.train.assistant import fingerprint
 from nextword.train.branches import Tree
+from nextword.train.run_folder import hash_of
 from nextword.train.sequence_logprobs import sequence_logprobs
 
 FILE = "logprobs.safetensors"
@@ -34,7 +34,7 @@ def reference_logprobs(
 
     BadInput when the folder was made with another model or for other answers: a stale reference.
     """
-    made_of = {"model": fingerprint(model), what: _fingerprint(trees), "precision": str(dtype)}
+    made_of = {"model": fingerprint(model), what: hash_of(trees), "precision": str(dtype)}
     if (folder / FILE).exists():
         return _read(folder / FILE, made_of)
     found = torch.tensor(sequence_logprobs(model, trees, dtype))
@@ -57,7 +57,3 @@ def _read(path: Path, made_of: dict[str, str]) -> Tensor:
             do = "restore what it was made of, or begin a run in another folder"
             raise BadInput(what, where=path, do=do)
     return found
-
-
-def _fingerprint(trees: Sequence[Tree]) -> str:
-    return hashlib.sha256(repr([(tree.prefix, tree.branches) for tree in trees]).encode()).hexdigest()

@@ -24,11 +24,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nextword.common.files import read_json
 from nextword.common.progress import Progress
 from nextword.common.settings import option
-from nextword.train.run_folder import RESULT
-from nextword.train.stage_settings import StageSettings
+from nextword.train.run_folder import finished
+from nextword.train.stage_settings import FREE, StageSettings
 
 
 @dataclass(frozen=True)
@@ -93,12 +92,8 @@ def train_reward(
     from nextword.train.stage import alone
 
     began = time.perf_counter()
-    if (out / RESULT).exists():
-        return read_result(out / RESULT)
+    done = finished(RewardResult, settings, out, FREE, data=[str(path) for path in comparisons])
+    if done is not None:
+        return done
     with alone(settings.device) as processes, progress or Progress("reward", unit="tokens") as bar:
         return RewardRun(settings, assistant, comparisons, out, processes).train(bar, began)
-
-
-def read_result(path: Path) -> RewardResult:
-    """A finished run's result.json."""
-    return RewardResult(**{**read_json(path), "model": path.parent / "model"})

@@ -50,8 +50,8 @@ class RewardRun:
     ) -> None:
         self.settings, self.out = settings, out
         self.assistant = Assistant.open(assistant, processes.device)
-        records = chain.from_iterable(map(read_comparisons, comparisons))
-        self.kept = compared(records, self.assistant.chat, self.assistant.context, settings.held_out)
+        read = chain.from_iterable(map(read_comparisons, comparisons))
+        self.kept = compared(read, self.assistant.chat, self.assistant.context, settings.held_out)
         if not self.kept.train:
             raise BadInput(
                 f"no comparison to learn from ({self.kept.told() or 'none that is not held out'})",
@@ -59,7 +59,8 @@ class RewardRun:
                 do="give comparisons with two different answers",
             )
         names, trunk = [str(path) for path in comparisons], fingerprint(self.assistant.model)
-        self.stage = Stage.begin(settings, out, processes, assistant, trunk, data=names)
+        records = [*self.kept.train, *self.kept.held_out]
+        self.stage = Stage.begin(settings, out, processes, assistant, trunk, records, data=names)
         self.model = ScalarLlama.on(self.assistant.model, settings.seed)
         self.draws = Draws(len(self.kept.train), settings.batch, settings.seed)
 

@@ -9,7 +9,7 @@ Stages differ by what a batch is, what its loss is, and what they look at; all e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from nextword.train.loop import Batches, Cost, Loop, Steps
 from nextword.train.metrics import Metrics
 from nextword.train.optimiser import Optimiser, OptimiserSettings
 from nextword.train.peak import peak_flops
-from nextword.train.run_folder import RESULT, begin
+from nextword.train.run_folder import LEARNT, RESULT, begin, hash_of
 from nextword.train.schedule import Schedule
 from nextword.train.stage_settings import FREE, StageSettings
 
@@ -67,11 +67,13 @@ class Stage:
         processes: Processes,
         assistant: Path,
         reference: str,
+        records: Iterable[object],
         **facts: Any,
     ) -> Stage:
         """Write run.json, or see that this call continues the run that began here.
 
-        reference: the fingerprint of the weights in `assistant`. BadInput when a run began with others.
+        reference: the fingerprint of the weights in `assistant`; records: all that it learns from. BadInput
+        when a run began with others.
         """
         earlier = read_json(out / "run.json").get("reference") if (out / "run.json").exists() else None
         if earlier not in (None, reference):
@@ -80,7 +82,8 @@ class Stage:
                 where=assistant,
                 do="restore them, or begin a run in another folder",
             )
-        begin(settings, out, FREE, assistant=str(assistant), reference=reference, **facts)
+        facts = {**facts, "assistant": str(assistant), "reference": reference, LEARNT: hash_of(records)}
+        begin(settings, out, FREE, **facts)
         checkpoints = Checkpoints(out / "checkpoints", processes, settings.keep)
         return Stage(settings, out, processes, Metrics(out / "metrics.jsonl"), checkpoints)
 

@@ -2,10 +2,11 @@
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.common.terminal import bar, bars, columns, printable, visible
+from nextword.common.terminal import bar, bars, columns, one_line, printable, visible
 
 
 @given(st.text())
@@ -38,3 +39,18 @@ def test_bars_line_up_whatever_the_script() -> None:
 @given(st.floats(-1, 2))
 def test_a_bar_never_leaves_its_place(value: float) -> None:
     assert len(bar(value, 20)) == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("first\n\n second\t", 12, "first second"),
+        ("exactly ten", 11, "exactly ten"),
+        ("exactly ten", 10, "exactly t…"),
+        ("다음 낱말", 6, "다음…"),
+        ("a\x1b[2Jb", 20, "a\ufffd[2Jb"),
+        ("", 5, ""),
+    ],
+)
+def test_a_text_is_shown_on_one_line_of_a_width(text, width, shown):
+    assert one_line(text, width) == shown and columns(shown) <= width

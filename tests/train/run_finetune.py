@@ -1,4 +1,4 @@
-"""`finetune` as a process of its own: a list of settings, base, data, out, when to be killed.
+"""`finetune` as a process of its own: a list of settings, base, data, out, when to be killed, held-out data.
 
 Several settings are trained one after another, into out/0, out/1 ...: torchrun takes longer than a run.
 """
@@ -21,7 +21,7 @@ from nextword.train.finetune import FinetuneData, FinetuneSettings, finetune  # 
 if __name__ == "__main__":
     every = json.loads(sys.argv[1])
     base, train, out = map(Path, sys.argv[2:5])
-    at, save = int(sys.argv[5]), loop.Loop.save
+    at, save, heldout = int(sys.argv[5]), loop.Loop.save, tuple(map(Path, sys.argv[6:]))
 
     def saved(self):
         save(self)
@@ -32,4 +32,4 @@ if __name__ == "__main__":
     with joined("cpu"):
         for number, each in enumerate(every):
             each["lora_targets"] = tuple(each["lora_targets"])
-            finetune(FinetuneSettings(**each), base, FinetuneData((train,)), out / str(number))
+            finetune(FinetuneSettings(**each), base, FinetuneData((train,), heldout), out / str(number))

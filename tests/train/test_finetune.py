@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +17,12 @@ from nextword.common.records import Conversation, Message
 from nextword.model.config_file import end_tokens
 from nextword.tokenizer.tokenizer import Tokenizer
 from nextword.train.finetune import FinetuneData, FinetuneSettings, finetune
+from nextword.train.finetune_run import FinetuneRun
 from nextword.train.metrics import Metrics
 from nextword.train.pretrain import PretrainSettings, pretrain
 
+SCRIPT = Path(__file__).with_name("run_finetune.py")
+KINDS = ("ddp", "fsdp")
 QUICK = FinetuneSettings(
     steps=10,
     batch=2,
@@ -100,6 +104,25 @@ def test_a_finished_run_returns_its_result(done, base, data):
     assert finetune(QUICK, base, data, out) == result
 
 
+def test_a_finished_run_is_not_taken_for_another(done, base, data):
+    out, _ = done
+    with pytest.raises(BadInput, match="was begun with batch 2, now it is 4"):
+        finetune(replace(QUICK, batch=4), base, data, out)
+    with pytest.raises(BadInput, match=r"was begun with data .*train.jsonl.*, now it is .*heldout.jsonl"):
+        finetune(QUICK, base, FinetuneData(data.heldout), out)
+
+
+def test_conversations_that_changed_meanwhile_are_noticed(base, tmp_path, monkeypatch):
+    path = tmp_path / "train.jsonl"
+    write_conversations(path, talks())
+    monkeypatch.setattr(FinetuneRun, "train", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        finetune(QUICK, base, FinetuneData((path,)), tmp_path / "run")
+    write_conversations(path, talks(11))
+    with pytest.raises(BadInput, match="its data has changed since it was begun; restore it"):
+        finetune(QUICK, base, FinetuneData((path,)), tmp_path / "run")
+
+
 def test_other_settings_in_the_same_folder_are_refused(done, base, data):
     out, _ = done
     (out / "result.json").rename(out / "kept.json")
@@ -135,6 +158,42 @@ def test_a_killed_run_continues_to_the_same_curve(done, base, data, tmp_path):
     assert not (tmp_path / "result.json").exists()
     finetune(QUICK, base, data, tmp_path)
     assert losses(tmp_path) == losses(done[0])
+
+
+@pytest.fixture(scope="module")
+def two(base, data, tmp_path_factory):
+    """The same run by two processes over gloo: with a copy each, and in slices."""
+    out = tmp_path_factory.mktemp("two")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    each = json.dumps([asdict(replace(QUICK, parallel=kind)) for kind in KINDS])
+    files = [base, data.train[0], out, "0", data.heldout[0]]
+    run = subprocess.run([*torchrun, SCRIPT, each, *files], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+    return {kind: out / str(number) for number, kind in enumerate(KINDS)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_learn_and_measure_what_one_does(done, two, kind):
+    assert losses(two[kind]) == pytest.approx(losses(done[0]), abs=1e-4)
+    result = read_json(two[kind] / "result.json")
+    assert result["heldout_before"] == pytest.approx(done[1].heldout_before, abs=1e-4)
+    assert result["heldout_after"] == pytest.approx(done[1].heldout_after, abs=1e-4)
+    looks = [line["heldout_loss"] for line in Metrics(two[kind] / "metrics.jsonl").lines("evaluation")]
+    assert len(looks) == len(list(Metrics(done[0] / "metrics.jsonl").lines("evaluation")))
+
+
+def test_what_is_answered_along_the_way_takes_one_line_each(base, data, tmp_path, capsys):
+    wordy = replace(QUICK, steps=4, prompt="Who\nare you? " * 3, sample_tokens=20)
+    finetune(wordy, base, data, tmp_path)
+    lines = capsys.readouterr().err.splitlines()
+    looks = [line for line in lines if line.startswith("after ")]
+    assert len(looks) == 4 and all(len(line) <= 80 and " ->" in line for line in looks), lines
+    assert all(line.startswith(("after ", "finetune: ")) for line in lines), lines
+
+
+def test_a_prompt_that_no_answer_fits_behind_is_refused_before_training(base, data, tmp_path):
+    with pytest.raises(BadInput, match=r"the prompt takes \d+ tokens, and this model reads at most 64"):
+        finetune(replace(QUICK, prompt="Who? " * 60), base, data, tmp_path)
 
 
 def test_plain_text_is_replayed_beside_the_conversations(base, data, corpus, tmp_path):

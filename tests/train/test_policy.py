@@ -235,6 +235,14 @@ def test_an_assistant_that_changed_is_a_stale_reference(assistant, tmp_path, mon
         align_by_policy(QUICK, folder, PROMPTS, shortness, tmp_path / "run")
 
 
+def test_prompts_that_changed_meanwhile_are_noticed(assistant, tmp_path, monkeypatch):
+    monkeypatch.setattr(PolicyStep, "step", lambda self, batch: 1 / 0)
+    for prompts, expected in (PROMPTS, ZeroDivisionError), (PROMPTS[:-1], BadInput):
+        with pytest.raises(expected) as caught:
+            align_by_policy(QUICK, assistant, prompts, shortness, tmp_path)
+    assert "its data has changed since it was begun" in str(caught.value)
+
+
 def test_a_finished_run_returns_its_result_at_once(reference, assistant, monkeypatch):
     result, out = reference
     monkeypatch.setattr(PolicyStep, "step", None)  # it would fail if it trained

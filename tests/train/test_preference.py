@@ -22,8 +22,10 @@ from nextword.common.records import Message, write_records
 from nextword.model.checkpoint import load_checkpoint, save_checkpoint
 from nextword.model.config_file import end_tokens
 from nextword.train.metrics import Metrics
-from nextword.train.preference import METHODS, PreferenceSettings, align_by_preference, read_result
+from nextword.train.preference import METHODS, PreferenceResult, PreferenceSettings, align_by_preference
 from nextword.train.preference_objective import PreferenceObjective
+from nextword.train.preference_run import PreferenceRun
+from nextword.train.run_folder import read_result
 
 SCRIPT = Path(__file__).with_name("run_alignment.py")
 QUICK = PreferenceSettings(
@@ -81,7 +83,7 @@ def test_the_run_folder_holds_what_it_promises(reference):
     result, out = reference
     names = ["run.json", "plan.json", "metrics.jsonl", "curves.png", "result.json", "model/config.json"]
     assert all((out / name).exists() for name in [*names, "reference/train/logprobs.safetensors"])
-    assert read_result(out / "result.json") == result
+    assert read_result(PreferenceResult, out) == result
 
 
 def test_metrics_say_what_a_person_wants_to_know(reference):
@@ -177,13 +179,22 @@ def test_an_assistant_that_changed_is_a_stale_reference(assistant, data, tmp_pat
         align_by_preference(QUICK, folder, [data], tmp_path / "run")
 
 
-def test_comparisons_that_changed_make_the_references_word_stale(assistant, tmp_path, monkeypatch):
-    data = tmp_path / "data.jsonl"
+@pytest.mark.parametrize("method", METHODS)
+def test_comparisons_that_changed_meanwhile_are_noticed(assistant, tmp_path, monkeypatch, method):
+    data, settings = tmp_path / "data.jsonl", replace(QUICK, method=method)
     write_comparisons(data, pairs())
-    interrupted(QUICK, assistant, data, tmp_path / "run", monkeypatch)
+    monkeypatch.setattr(PreferenceRun, "train", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        align_by_preference(settings, assistant, [data], tmp_path / "run")
     write_comparisons(data, pairs(47))
-    with pytest.raises(BadInput, match=r"logprobs.safetensors: a stale reference: its data"):
-        align_by_preference(QUICK, assistant, [data], tmp_path / "run")
+    with pytest.raises(BadInput, match="its data has changed since it was begun; restore it"):
+        align_by_preference(settings, assistant, [data], tmp_path / "run")
+
+
+def test_a_finished_run_is_not_taken_for_another(reference, assistant, data):
+    _, out = reference
+    with pytest.raises(BadInput, match="was begun with method dpo, now it is ipo"):
+        align_by_preference(replace(QUICK, method="ipo"), assistant, [data], out)
 
 
 def test_a_damaged_reference_is_named(assistant, data, tmp_path, monkeypatch):

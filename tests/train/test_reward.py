@@ -16,8 +16,9 @@ from nextword.model.scalar_head import load_scalar
 from nextword.tokenizer.chat import ChatTemplate
 from nextword.tokenizer.tokenizer import Tokenizer
 from nextword.train.metrics import Metrics
-from nextword.train.reward import RewardSettings, read_result, train_reward
+from nextword.train.reward import RewardResult, RewardSettings, train_reward
 from nextword.train.reward_run import RewardRun
+from nextword.train.run_folder import read_result
 from nextword.train.stage import alone
 
 QUICK = RewardSettings(steps=30, batch=8, rate=5e-3, warmup=1, precision="fp32", device="cpu", held_out=25)
@@ -55,7 +56,7 @@ def test_the_run_folder_holds_what_it_promises(trained):
     result, out = trained
     names = ["run.json", "plan.json", "metrics.jsonl", "curves.png", "calibration.png"]
     assert all((out / name).exists() for name in names)
-    assert read_result(out / "result.json") == result
+    assert read_result(RewardResult, out) == result
     assert result.left_out == {"with two equal sides": 1} and result.records + result.held_out == 48
 
 
@@ -105,6 +106,25 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
         for out in (tmp_path, undisturbed)
     ]
     assert curves[0] == curves[1]
+
+
+def test_a_finished_run_is_not_taken_for_another(trained, assistant, data):
+    _, out = trained
+    with pytest.raises(BadInput, match=r"was begun with rate 0\.005, now it is 0\.1"):
+        train_reward(replace(QUICK, rate=0.1), assistant, [data], out)
+    with pytest.raises(BadInput, match=r"was begun with data .*, now it is .*other.jsonl"):
+        train_reward(QUICK, assistant, [data.with_name("other.jsonl")], out)
+
+
+def test_comparisons_that_changed_meanwhile_are_noticed(assistant, tmp_path, monkeypatch):
+    data = tmp_path / "data.jsonl"
+    write_comparisons(data, pairs())
+    monkeypatch.setattr(RewardRun, "train", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train_reward(QUICK, assistant, [data], tmp_path / "run")
+    write_comparisons(data, [*pairs(47), pair("47?", "no, never ever", "yes 47")])
+    with pytest.raises(BadInput, match="its data has changed since it was begun; restore it"):
+        train_reward(QUICK, assistant, [data], tmp_path / "run")
 
 
 def test_margins_count_where_they_are_asked_for(assistant, tmp_path):
