@@ -10,6 +10,8 @@ from nextword.common.files import written_atomically
 from nextword.train.metrics import Metrics
 
 BLUE, PALE, ORANGE = "#1f4e8c", "#9db4d0", "#c2571a"
+SHOWN = {"stopped": "answers that ended", "clipped": "tokens clipped", "dropped": "groups dropped"}
+"""What the legend calls metrics whose name alone does not say of what they are shares."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ def draw_curves(metrics: Metrics, panels: Sequence[Panel], path: Path, title: st
         for (kind, name), colour in zip(named, (BLUE, ORANGE, PALE), strict=False):
             points = [(line["step"], line[name]) for line in lines[kind] if line.get(name) is not None]
             marker = "o" if kind == "evaluation" or len(points) < 3 else None
-            label = f"held-out {name}" if kind == "evaluation" else name
-            shown = label.replace("_", " ")
+            shown = SHOWN.get(name, name.replace("_", " "))
+            shown = f"held-out {shown}" if kind == "evaluation" else shown
             axes.plot(
                 *zip(*points, strict=True) if points else ([], []),
                 color=colour,
