@@ -31,7 +31,8 @@ peers:
 
 # Every figure with its target; each script also runs alone, and those that need a peer say so without it.
 bench: .venv/ready
-	for script in data pretrain_step runner conformance quality capacity_70b; do \
+	for script in data pretrain_step runner conformance quality capacity_70b \
+	    alignment_losses alignment_step labelling round stages; do \
 	  $(BIN)/python benchmarks/$$script.py || exit 1; \
 	done
 

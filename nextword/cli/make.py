@@ -1,4 +1,7 @@
-"""From a web site to the two files, within a number of minutes; interrupted, the same command continues."""
+"""From a web site to the two files, or with --assistant to a model that answers, within a number of minutes.
+
+Interrupted, the same command continues.
+"""
 
 from __future__ import annotations
 
