@@ -26,6 +26,8 @@ class Plan:
     """Of finetuning, and of finetuning on shuffled answers."""
     sft_matrix_rate: float = 0.005
     sft_vector_rate: float = 0.0015
+    sft_replay: float = 0.0
+    """Share of the rows that is plain text of pretraining, against forgetting."""
     compared: int = 256
     """Questions that are answered `answers` times, which the rule then compares."""
     answers: int = 4
@@ -55,6 +57,6 @@ class Plan:
 
 LEAST = {
     "depth": 2, "base_rows": 2, "base_steps": 16, "look_tokens": 500, "conversations": 400, "lessons": 200,
-    "sft_rows": 4, "sft_steps": 40, "compared": 32, "judged": 24, "reward_steps": 2, "dpo_steps": 2,
+    "sft_rows": 2, "sft_steps": 40, "compared": 24, "judged": 16, "reward_steps": 2, "dpo_steps": 2,
     "ppo_steps": 2, "ppo_prompts": 64, "asked": 24, "kl_prompts": 8, "hh_pairs": 24, "bits_tokens": 4_000,
 }  # fmt: skip

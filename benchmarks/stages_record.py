@@ -28,9 +28,7 @@ ARMS = {
     "SFT, page shown": "finetuned:page",
     "SFT on shuffled answers, from memory": "shuffled:memory",
     "SFT on shuffled answers, page shown": "shuffled:page",
-    "DPO, from memory": "dpo:memory",
     "DPO, page shown": "dpo:page",
-    "PPO, from memory": "ppo:memory",
     "PPO, page shown": "ppo:page",
     "SFT, quoting the right page": "quoting:page",
     "SFT, quoting what our search finds": "searching:page",
@@ -99,12 +97,11 @@ class Pool:
         values = [pair["ko"][0] - pair["en"][0] for pair in both]
         return interval(values, [pair["en"][1] for pair in both])
 
-    def won(self, arm: str, paper: str) -> WinRate:
+    def won(self, arm: str) -> WinRate:
         """An aligned model against the finetuned one; the judge knows right and wrong."""
-        ours, theirs = f"{arm}:{paper}", f"finetuned:{paper}"
-        pairs = zip(self.values("right", ours), self.values("right", theirs), strict=True)
+        pairs = zip(self.values("right", arm), self.values("right", SFT), strict=True)
         scores = [(one > other) + (one == other) / 2 for one, other in pairs]
-        sizes = zip(self.values("letters", ours), self.values("letters", theirs), strict=True)
+        sizes = zip(self.values("letters", arm), self.values("letters", SFT), strict=True)
         return counted(scores, self.groups, [(int(one), int(other)) for one, other in sizes])
 
 
@@ -192,17 +189,13 @@ def rewarded(pool: Pool) -> Iterator[str]:
 def aligned(pool: Pool, arm: str) -> Iterator[str]:
     """Wins against the finetuned model, how far from it, and what that cost."""
     name = arm.upper()
-    for paper, shown in (("page", "page shown"), ("memory", "from memory")):
-        won = pool.won(arm, paper)
-        wins, matched = won.decided, won.matched_decided
-        counts = f"won {won.wins}, lost {won.losses}, tied {won.ties}; {won.longer:+.0f} letters"
-        yield figure(f"{name} against SFT, {shown}, decided pairs", f"{decided(wins)}; {counts}")
-        target = ">= 60%" if paper == "page" else ""
-        is_met = matched.count > 0 and matched.mean >= 0.60 if target else None
-        yield figure(
-            f"{name} against SFT, {shown}, decided pairs, length-matched", decided(matched), target, is_met
-        )
-        yield figure(f"{name} against SFT, {shown}, ties half", f"{won.rate}; length-matched {won.matched}")
+    won = pool.won(f"{arm}:page")
+    counts = f"won {won.wins}, lost {won.losses}, tied {won.ties}; {won.longer:+.0f} letters"
+    yield figure(f"{name} against SFT, decided pairs", f"{decided(won.decided)}; {counts}")
+    matched = won.matched_decided
+    is_met = matched.count > 0 and matched.mean >= 0.60
+    yield figure(f"{name} against SFT, decided pairs, length-matched", decided(matched), ">= 60%", is_met)
+    yield figure(f"{name} against SFT, ties half", f"{won.rate}; length-matched {won.matched}")
     nats = [part.result("kl")[arm] for part in pool.parts]
     each = ", ".join(
         f"{one['answer']:.2f} ({one['token']:.3f} a token, {one['length']:.0f} tokens)" for one in nats

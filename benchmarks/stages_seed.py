@@ -33,7 +33,7 @@ from nextword.evaluate.task import Questions
 HH = Path(__file__).parents[2] / "shared" / "data" / "hh_rlhf_en" / "harmless-base.test.jsonl.xz"
 ALIGNED = ("dpo", "ppo")
 BASE_USES = ("begin", "depth", "base_rows", "base_steps", "look_tokens", "bits_tokens")
-SFT_USES = ("sft_rows", "sft_steps", "sft_matrix_rate", "sft_vector_rate")
+SFT_USES = ("sft_rows", "sft_steps", "sft_matrix_rate", "sft_vector_rate", "sft_replay")
 
 
 class Seed:
@@ -124,11 +124,12 @@ class Seed:
     def _finetune(self, lessons: str, out: str) -> Any:
         from nextword.train.finetune import FinetuneData, FinetuneSettings, finetune
 
-        data = FinetuneData((self.folder / "lessons" / lessons,), (self.folder / "seed" / "heldout.jsonl",))
+        held_out = self.folder / "seed" / "heldout.jsonl"
+        data = FinetuneData((self.folder / "lessons" / lessons,), (held_out,), self.run / "tokens")
         plan = self.plan
         settings = FinetuneSettings(
             steps=plan.sft_steps, batch=plan.sft_rows, seed=self.seed,
-            matrix_rate=plan.sft_matrix_rate, vector_rate=plan.sft_vector_rate,
+            matrix_rate=plan.sft_matrix_rate, vector_rate=plan.sft_vector_rate, replay=plan.sft_replay,
         )  # fmt: skip
         return finetune(settings, self.folder / "base" / "model", data, self.folder / out)
 
@@ -192,13 +193,18 @@ class Seed:
         return documentation(questions, self.plan.asked)
 
     def _asked(self, arm: str) -> Any:
-        """Both papers, freely answered; a base model is shown examples of either."""
+        """Both papers, freely answered; aligned models sit the one with pages, a base is shown examples."""
         from nextword import engine
 
         stage = Stage(arm, lambda: engine.open(self.folder / arm, device="cpu"), is_base=arm == BASE)
-        with Progress(arm, total=2 * len(self.papers[0].questions), unit="answers") as progress:
-            memory, page = (paper.results for paper in sit(stage, self.papers, progress=progress))
-        return self._marked(f"answers-{arm}", memory=memory, page=page)
+        papers = dict(zip(("memory", "page"), self.papers, strict=True))
+        if arm in ALIGNED:
+            del papers["memory"]
+        total = sum(len(paper.questions) for paper in papers.values())
+        with Progress(arm, total=total, unit="answers") as progress:
+            sittings = sit(stage, list(papers.values()), progress=progress)
+        results = {name: one.results for name, one in zip(papers, sittings, strict=True)}
+        return self._marked(f"answers-{arm}", **results)
 
     def _quoting(self) -> Any:
         """Held to a quote of the right page."""
