@@ -44,6 +44,31 @@ def test_comparisons_are_enough_for_dpo(finetuned_run, comparisons, capsys):
     assert run(argv) == 0, "a finished run tells its result again"
 
 
+@pytest.mark.parametrize("method", ["ipo", "kto", "orpo", "simpo"])
+def test_every_other_way_to_learn_from_comparisons_has_its_name(finetuned_run, comparisons, method, capsys):
+    argv = ["align", str(finetuned_run), "--data", str(comparisons), *DPO, "--method", method.upper()]
+    assert run(argv) == 0
+    out, said = finetuned_run / "aligned", capsys.readouterr().out
+    result = read_json(out / "result.json")
+    assert f"{method}: {result['records']} records, 4 steps, loss {result['loss']:.3f}" in said
+    assert "left out: 1 with two equal sides" in said or method == "kto"
+    trained, first = (load_checkpoint(finetuned_run / name / "model") for name in ("aligned", "finetuned"))
+    assert not torch.equal(trained.lm_head.weight, first.lm_head.weight)
+
+
+def test_rated_answers_are_enough_for_kto(finetuned_run, tmp_path, capsys):
+    path = tmp_path / "rated.jsonl"
+    rated = [
+        {"prompt": f"{n}?", "completion": said, "label": said == "yes"}
+        for n in range(12)
+        for said in ("yes", "no", "")
+    ]
+    path.write_text("".join(json.dumps(one) + "\n" for one in rated))
+    assert run(["align", str(finetuned_run), "--data", str(path), *DPO, "--method", "kto"]) == 0
+    said = capsys.readouterr().out
+    assert "left out: 12 with an empty answer" in said and "kto: " in said
+
+
 def test_a_reward_model_and_prompts_are_enough_for_ppo(finetuned_run, prompts, reward_model, capsys):
     given = ["--data", str(prompts), "--reward", str(reward_model)]
     assert run(["align", str(finetuned_run), *given, *PPO]) == 0
@@ -100,6 +125,10 @@ def test_a_second_alignment_goes_on_from_the_first(finetuned_run, comparisons, t
         (["--data", "EMPTY"], "no comparison to learn from"),
         (["--data", "EMPTY", "--reward", "REWARD"], "no prompt to answer (none was given)"),
         (["--data", "EQUAL"], "1 with two equal sides"),
+        (["--data", "LONG"], "1 longer than the context of 96 tokens"),
+        (["--data", "LONG", "--method", "kto"], "2 longer than the context of 96 tokens"),
+        (["--data", "LONG", "--reward", "REWARD"], "1 with no room for 64 tokens in a context of 96"),
+        (["--data", "SILENT"], "1 with an empty answer"),
         (["--data", "PROMPTS", "--reward", "ASSISTANT"], "not a reward model"),
         (["--data", "PROMPTS", "--reward", "/no/model"], "/no/model: no such file or folder"),
         (["--data", "PROMPTS", "--reward", "OTHER"], "has another tokenizer than the assistant"),
@@ -110,11 +139,14 @@ def test_what_does_not_fit_is_one_line(
     finetuned_run, comparisons, prompts, reward_model, tmp_path, argv, says, capsys
 ):
     places = {"PROMPTS": prompts, "DATA": comparisons, "REWARD": reward_model}
-    places |= {name: tmp_path / name.lower() for name in ("EMPTY", "EQUAL", "QUESTIONS", "OTHER", "NAN")}
+    for name in ("EMPTY", "EQUAL", "LONG", "SILENT", "QUESTIONS", "OTHER", "NAN"):
+        places[name] = tmp_path / name.lower()
     places["ASSISTANT"] = finetuned_run / "finetuned"
     places["EMPTY"].write_text("")
     places["QUESTIONS"].write_text("")
     places["EQUAL"].write_text(json.dumps({"prompt": "x", "chosen": "a", "rejected": "a"}))
+    places["LONG"].write_text(json.dumps({"prompt": "x " * 200, "chosen": "a", "rejected": "b"}))
+    places["SILENT"].write_text(json.dumps({"prompt": "x", "chosen": "a", "rejected": " "}))
     if "OTHER" in argv:
         shutil.copytree(reward_model, places["OTHER"])
         path = places["OTHER"] / "tokenizer.json"

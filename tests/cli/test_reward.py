@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from nextword.cli.main import run
-from nextword.common.files import read_json
+from nextword.common.files import read_json, write_json
+from nextword.model.checkpoint import load_checkpoint, save_checkpoint
 
 QUICK = ["--steps", "12", "--rate", "5e-3", "--batch", "8", "--held-out", "25", "--device", "cpu"]
 
@@ -41,6 +43,7 @@ def test_nothing_held_out_is_said(finetuned_run, comparisons, tmp_path, capsys):
         ('{"messages": []}', "record 1"),
         ('{"prompt": "x", "chosen": "a", "rejected": "a"}', "1 with two equal sides"),
         ('{"prompt": "x", "chosen": "a", "rejected": ""}', "1 with an empty answer"),
+        (f'{{"prompt": "{"x " * 200}", "chosen": "a", "rejected": "b"}}', "1 longer than the context of 96"),
         ('{"prompt": "x", "chosen": "a", "rejected": "b", "meta": {"margin": NaN}}', "a comparison's margin"),
     ],
 )
@@ -65,6 +68,30 @@ def test_what_cannot_be_is_one_line(finetuned_run, comparisons, reward_model, ar
     places = {"RUN": finetuned_run, "DATA": comparisons, "REWARD": reward_model}
     assert run([str(places.get(word, word)) for word in argv]) == 2
     _is_one_line(capsys, says)
+
+
+@pytest.mark.parametrize("verb", [["reward"], ["align"], ["align", "--method", "simpo"]])
+def test_a_template_without_a_stop_token_is_one_line(finetuned_run, comparisons, verb, capsys):
+    config = finetuned_run / "finetuned" / "model" / "tokenizer_config.json"
+    template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    write_json(config, {**read_json(config), "chat_template": template})
+    argv = [verb[0], str(finetuned_run), *verb[1:], "--data", str(comparisons), "--device", "cpu"]
+    assert run(argv) == 2
+    _is_one_line(capsys, "the chat template ends an answer without a stop token")
+
+
+def test_an_assistant_that_changed_meanwhile_is_noticed(finetuned_run, comparisons, monkeypatch, capsys):
+    argv = ["reward", str(finetuned_run), "--data", str(comparisons), *QUICK]
+    monkeypatch.setattr("nextword.train.reward_run.RewardRun.train", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(argv)
+    folder = finetuned_run / "finetuned" / "model"
+    model = load_checkpoint(folder)
+    with torch.no_grad():
+        model.lm_head.weight[0, 0] += 1
+    save_checkpoint(model, folder, folder)
+    assert run(argv) == 2
+    _is_one_line(capsys, "a stale reference: its weights changed since the run in")
 
 
 def _is_one_line(capsys, says):
