@@ -15,23 +15,23 @@ class Plan:
 
     depth: int = 3
     base_rows: int = 8
-    base_steps: int = 900
+    base_steps: int = 700
     look_tokens: int = 16_384
     """Held-out tokens of a look along the way."""
-    conversations: int = 12_000
-    lessons: int = 10_000
+    conversations: int = 20_000
+    lessons: int = 16_000
     """Conversations that are searched for, and learnt from together with the hand-written ones."""
     sft_rows: int = 8
-    sft_steps: int = 600
+    sft_steps: int = 1_000
     """Of finetuning, and of finetuning on shuffled answers."""
-    sft_matrix_rate: float = 0.005
-    sft_vector_rate: float = 0.0015
+    sft_matrix_rate: float = 0.01
+    sft_vector_rate: float = 0.003
     sft_replay: float = 0.0
     """Share of the rows that is plain text of pretraining, against forgetting."""
-    compared: int = 256
+    compared: int = 800
     """Questions that are answered `answers` times, which the rule then compares."""
-    answers: int = 4
-    judged: int = 96
+    answers: int = 2
+    judged: int = 200
     """The same of held-out functions: what the reward model is measured on."""
     reward_steps: int = 80
     reward_rate: float = 1e-4
@@ -42,7 +42,7 @@ class Plan:
     ppo_rate: float = 5e-5
     ppo_kl: float = 0.05
     ppo_prompts: int = 1_000
-    asked: int = 400
+    asked: int = 320
     """Held-out questions that everyone answers."""
     kl_prompts: int = 64
     hh_pairs: int = 800

@@ -55,7 +55,7 @@ class ProposeSettings:
 
     per_page: int = option(12, "proposals from one document, at most", least=1)
     most: int = option(0, "proposals in all, at most; 0 takes all", least=0)
-    excerpt: int = option(800, "letters of the page shown with a question, at most", least=300, most=8000)
+    excerpt: int = option(450, "letters of the page shown with a question, at most", least=300, most=8000)
     drafter: str = option(
         "", "an OpenAI-compatible address (http://.../v1) that drafts in place of the rules"
     )

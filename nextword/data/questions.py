@@ -63,7 +63,7 @@ class QuestionSettings:
     copying: float = option(0.25, "share that teach copying alone; the rest have the page", least=0, most=1)
     same_answer: float = option(0.1, "share of a type that one answer may have", above=0, most=1)
     page_questions: int = option(12, "questions of a type from one page, at most", least=1)
-    excerpt: int = option(800, "letters of a page shown with a question, at most", least=300, most=8000)
+    excerpt: int = option(450, "letters of a page shown with a question, at most", least=300, most=8000)
     seed: int = option(0, "another seed picks other questions")
 
     def __post_init__(self) -> None:

@@ -153,11 +153,26 @@ def _beginnings(text: bytes) -> list[int]:
     """Where a quote may begin: at the first letter of a word or a sign, not within a word."""
     found, within = [], False
     for place, byte in enumerate(text):
-        is_word = byte >= 0x80 or chr(byte).isalnum() or byte == ord("_")
+        is_word = _is_word(byte)
         if not chr(byte).isspace() and not (is_word and within):
             found.append(place)
         within = is_word
     return found
+
+
+def _may_end(text: bytes, at: int) -> bool:
+    """Whether a quote may end there: not within a Latin word, nor within a letter's bytes.
+
+    A Korean word may be left before its particle.
+    """
+    if at >= len(text) or text[at] & 0xC0 == 0x80:
+        return at >= len(text)
+    return not (text[at - 1] < 0x80 and _is_word(text[at - 1]) and text[at] < 0x80 and _is_word(text[at]))
+
+
+def _is_word(byte: int) -> bool:
+    """Whether a byte of UTF-8 belongs to a word: a letter of any script, a digit, an underscore."""
+    return byte >= 0x80 or chr(byte).isalnum() or byte == ord("_")
 
 
 class _Trie:
@@ -182,7 +197,7 @@ class _Trie:
         for place in places:
             node, at = self.root, place
             while True:
-                if may_close or at > place:
+                if (may_close or at > place) and _may_end(text, at):
                     for id in self._closers(node.get(MARK[0])):
                         closing.setdefault(id, (place, at))
                 if at >= len(text) or text[at] not in node:

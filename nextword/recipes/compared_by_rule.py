@@ -6,7 +6,10 @@
 
 The rule stands in for people where there are none, in `make` and in tests. It knows the answer that the seed
 data holds, and prefers the answer that shares more words with it (token F1 of the whole answer), which also
-speaks against saying more than was asked. It works at the desk as a person does, under the name `rule:f1`,
+speaks against saying more than was asked. The known answer may be one of those compared, as people's
+demonstrations were in the first reward models (Stiennon et al. 2020): a small model seldom writes a right and
+a wrong answer to the same question. Asked is what a page answers: of what it should know by heart a small
+model can only learn to sound sure. The rule works at the desk as a person does, under the name `rule:f1`,
 which stands on every record. Held-out questions are marked by another rule (evaluate/answers.py), so that an
 evaluation does not ask the labeller whether the labeller was right.
 """
@@ -35,13 +38,19 @@ from nextword.label.office import Office
 from nextword.label.project import ProjectSettings
 from nextword.label.rule import RuleLabeller
 
+FROM_MEMORY = "closed-book"
+"""The form of questions that are asked without a page."""
+KNOWN = "seed"
+"""By whom the known answer is said to be."""
+
 
 @dataclass(frozen=True)
 class ComparingSettings:
     """What is asked, and how often."""
 
     questions: int = option(256, "questions answered, at most", least=1)
-    answers: int = option(4, "answers to each, which are then compared", least=2, most=4)
+    answers: int = option(3, "answers to each, which are then compared", least=1, most=3)
+    known: bool = option(True, "the known answer is compared with them")
     temperature: float = option(1.0, "how freely they are drawn", above=0)
     answer_tokens: int = option(48, "tokens of an answer, at most", least=1)
     close: float = option(0.1, "difference in F1 that is a tie", least=0, most=1)
@@ -89,7 +98,11 @@ def compared_by_rule(
 
 def questions(settings: ComparingSettings, seed_data: Path) -> list[Conversation]:
     """Conversations of the seed data that ask and answer once, by a hash: the same ones for a seed."""
-    found = [one for one in read_conversations(seed_data / "train.jsonl") if one.meta.get("question")]
+    found = [
+        one
+        for one in read_conversations(seed_data / "train.jsonl")
+        if one.meta.get("question") and one.meta.get("form") != FROM_MEMORY
+    ]
     found.sort(key=lambda one: digest(f"compared:{settings.seed}:{one.meta['form']}:{one.meta['question']}"))
     return list({_key(plain(one.messages[:-1])): one for one in found}.values())[: settings.questions]
 
@@ -116,10 +129,13 @@ def _answered(
         given = replies[at * settings.answers : (at + 1) * settings.answers]
         texts = dict.fromkeys(reply.text.strip() for reply in given if reply.end == "stop")
         texts.pop("", None)
-        if len(texts) >= 2:
+        by = dict.fromkeys(texts, settings.name)
+        if settings.known:
+            by.setdefault(str(one.messages[-1].content), KNOWN)
+        if len(by) >= 2:
             yield {
                 "prompt": plain(one.messages[:-1]),
-                "answers": [{"text": text, "by": settings.name} for text in texts],
+                "answers": [{"text": text, "by": name} for text, name in by.items()],
                 "meta": dict(one.meta),
             }
 

@@ -98,6 +98,17 @@ def test_whatever_page_and_wish_the_quote_is_the_page_s(tokenizer, page, wish, s
     assert isinstance(found, Unquoted) or page[found.start : found.end] == found.text
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_no_quote_ends_within_a_word_or_a_letter(tokenizer, seed):
+    said = quoted(tokenizer, '"Seriali"', seed=seed)
+    after = PAGE[said.end : said.end + 1]
+    assert not (said.text[-1].isascii() and said.text[-1].isalnum() and after.isascii() and after.isalnum())
+
+
+def test_a_korean_word_may_be_left_before_its_particle(tokenizer):
+    assert quoted(tokenizer, '"한국어"').text == "한국어"
+
+
 def test_an_empty_page_gives_an_empty_quote(tokenizer):
     assert quoted(tokenizer, '"anything"', "").text == ""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nextword.common.dialogue import read_comparisons, write_conversations
+from nextword.common.dialogue import read_comparisons, read_conversations, write_conversations
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message, read_records
 from nextword.engine.fake import FakeModel
@@ -17,7 +17,7 @@ ANSWERS = ("Return the absolute value.", "Return a value of some kind.", "기본
 def seed(tmp_path):
     def row(asked: str, number: int, **meta) -> Conversation:
         messages = [Message("user", asked), Message("assistant", KNOWN[asked])]
-        return Conversation(messages, meta={"form": "closed-book", **meta})
+        return Conversation(messages, meta={"form": "open-book", **meta})
 
     rows = [row(asked, number, question=f"q{number}") for number, asked in enumerate(KNOWN)]
     write_conversations(tmp_path / "seed" / "train.jsonl", [*rows, row("기본값은?", 9)])
@@ -59,13 +59,34 @@ def test_only_questions_of_the_seed_data_are_asked_and_at_most_so_many(seed):
 
 def test_a_model_with_one_answer_gives_nothing_to_compare(seed, tmp_path):
     with pytest.raises(BadInput, match="one answer"):
-        compared_by_rule(ComparingSettings(), FakeModel("always this"), seed, tmp_path / "out")
+        compared_by_rule(ComparingSettings(known=False), FakeModel("always this"), seed, tmp_path / "out")
+
+
+def test_the_known_answer_is_compared_too_and_named(seed, tmp_path):
+    compared_by_rule(ComparingSettings(answers=1), FakeModel("always this"), seed, tmp_path / "out")
+    assert {pair.prompt[0].content: pair.chosen[0].content for pair in made(tmp_path)} == KNOWN
+    by = {
+        answer["by"]
+        for record in read_records(tmp_path / "out/answers.jsonl")
+        for answer in record["answers"]
+    }
+    assert by == {"assistant", "seed"}
+
+
+def test_what_no_page_is_shown_for_is_not_asked(seed, tmp_path):
+    rows = [Conversation(one.messages, meta={**one.meta, "form": "closed-book"}) for one in asked(seed)]
+    write_conversations(seed / "train.jsonl", [*rows[:1], *asked(seed)[1:]])
+    assert len(questions(ComparingSettings(), seed)) == 1
 
 
 def test_seed_data_without_questions_is_refused(tmp_path):
     write_conversations(tmp_path / "seed" / "train.jsonl", [])
     with pytest.raises(BadInput, match="no question"):
         compared_by_rule(ComparingSettings(), FakeModel("x"), tmp_path / "seed", tmp_path / "out")
+
+
+def asked(seed):
+    return list(read_conversations(seed / "train.jsonl"))
 
 
 def made(tmp_path):
