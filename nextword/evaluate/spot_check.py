@@ -2,8 +2,8 @@
 
 Figures over a thousand questions say how good a model is; ten questions that one can read say what that
 means. They are chosen before anyone has answered them, by a hash of their ids: five English and five Korean
-(ten of one language where there is no other), each about another function, types in turn. Right or wrong is
-decided by machine, as in the exam.
+(more of one language where the other has too few), each about another function, types in turn. Right or wrong
+is decided by machine, as in the exam.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ class Checked:
 
 
 def spot_questions(questions: Sequence[Question], each: int = EACH) -> list[Question]:
-    """`each` questions of every language, English first, and of a single one as many as of both together.
+    """`each` questions of every language, English first; what one has too few of, the other makes up for.
 
     Fewer where there are not enough functions.
     """
     taken: set[str] = set()
-    found: list[Question] = []
-    asked = [lang for lang in LANGUAGES if any(one.lang == lang for one in questions)]
-    for lang in asked:
-        few = each * len(LANGUAGES) // len(asked)
-        found += _of_language([one for one in questions if one.lang == lang], few, taken)
-    return found
+    of = {lang: [one for one in questions if one.lang == lang] for lang in LANGUAGES}
+    found = {lang: _of_language(of[lang], each, taken) for lang in LANGUAGES}
+    for lang in LANGUAGES:
+        missing = each * len(LANGUAGES) - sum(map(len, found.values()))
+        found[lang] += _of_language(of[lang], missing, taken)
+    return [question for lang in LANGUAGES for question in found[lang]]
 
 
 def spot_check(

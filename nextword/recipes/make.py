@@ -28,6 +28,7 @@ from nextword.common.progress import Progress
 from nextword.common.records import read_documents
 from nextword.common.settings import MOST_TOKENS, check_ranges, option
 from nextword.common.terminal import bars, printable
+from nextword.data.own_text import ADDRESS
 from nextword.recipes.assistant import ASSISTANT_SHARE, AssistantStages
 from nextword.recipes.journal import Journal
 
@@ -277,6 +278,7 @@ class Run:
             return self.settings.prompt
         if self.settings.source == PYTHON_DOCS:
             return "Return the"
-        first = next(read_documents(self.folder / "clean" / "heldout.jsonl.zst"), None)
+        heldout = read_documents(self.folder / "clean" / "heldout.jsonl.zst")
+        first = min(heldout, key=lambda page: page.url.startswith(ADDRESS), default=None)  # one of ours last
         words = first.text.split() if first else []
         return " ".join(words[:3]) or "The"

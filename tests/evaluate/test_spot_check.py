@@ -54,6 +54,14 @@ def test_where_there_is_one_language_all_ten_are_of_it():
     assert [one.lang for one in chosen] == ["ko"] * 10
 
 
+def test_what_one_language_has_too_few_of_the_other_makes_up_for():
+    questions = many()
+    few = [one for one in questions if one.lang == "en"][:2]
+    chosen = spot_questions([*few, *(one for one in questions if one.lang == "ko")])
+    assert [one.lang for one in chosen] == ["en"] + ["ko"] * 9  # both English ones are about one function
+    assert len({one.function_id for one in chosen}) == 10
+
+
 def test_types_come_in_turn_and_the_second_language_goes_on_where_the_first_stopped():
     chosen = spot_questions(many())
     assert Counter(one.type for one in chosen) == {"description": 5, "signature": 5}

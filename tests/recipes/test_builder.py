@@ -107,7 +107,9 @@ def make(folder: Path, source: str, *options: str) -> tuple[str, Path]:
 def test_one_command_makes_an_assistant_of_a_folder_of_office_files(tmp_path):
     builder_folder(tmp_path / "house")
     said, run = make(tmp_path, "house", "--minutes", "0.5", "--vocab-size", "800")
-    assert "10 held-out questions, answered by every stage" in said and HELPED.search(said.replace("  ", ""))
+    asked = len(json.loads((run / "spot_check.json").read_text(encoding="utf-8")))
+    assert asked >= 8 and f"{asked} held-out questions, answered by every stage" in said
+    assert HELPED.search(said.replace("  ", ""))
     stages = json.loads((run / "make.json").read_text(encoding="utf-8"))["stages"]
     assert list(stages)[:3] == ["collect", "clean", "seed"]  # nothing to ask is found before training
     assert stages["seed"]["result"]["by"] == {"rule:verbatim": stages["seed"]["result"]["approved"]}
