@@ -23,12 +23,13 @@ The rest stays random. A head's work is written over rows and columns of its own
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from nextword.model.config import ModelConfig
-from nextword.model.llama import Llama
+from nextword.model.llama import Attention, Layer, Llama
 
 CONSTANT, SPREAD = 4.0, 0.05
 """Of the embedding: larger than what training does to it, and small beside it."""
@@ -68,7 +69,7 @@ def _embed(model: Llama) -> None:
 
 
 def _look_back_by_one(model: Llama, read: Tensor, told: Tensor) -> None:
-    attention, D = model.model.layers[0].self_attn, model.config.head_dim
+    attention, D = _attention(model, 0), model.config.head_dim
     pairs, turn = torch.arange(FAST_PAIRS), model.frequencies[:FAST_PAIRS]
     C = model.config.hidden_size
     seen = CONSTANT / math.sqrt((CONSTANT**2 + (C - 1) * SPREAD**2) / C)  # the constant after the norm
@@ -83,7 +84,7 @@ def _look_back_by_one(model: Llama, read: Tensor, told: Tensor) -> None:
 def _copy_what_followed(
     model: Llama, read: Tensor, told: Tensor, found: Tensor, generator: torch.Generator
 ) -> None:
-    attention, D = model.model.layers[1].self_attn, model.config.head_dim
+    attention, D = _attention(model, 1), model.config.head_dim
     slow = (model.frequencies < SLOW).nonzero().flatten()
     rows = torch.cat([slow, slow + D // 2])
     compared = _orthonormal(len(rows), D, generator)
@@ -91,6 +92,10 @@ def _copy_what_followed(
     query[rows], key[rows] = GAIN * compared @ read, GAIN * compared @ told
     attention.v_proj.weight[:D] = READ * found
     attention.o_proj.weight[:, :D] = COPIED * found.T
+
+
+def _attention(model: Llama, layer: int) -> Attention:
+    return cast(Layer, model.model.layers[layer]).self_attn
 
 
 def _head(weight: Tensor, D: int) -> Tensor:
