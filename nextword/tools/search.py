@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,13 +126,13 @@ class Index:
         """The passages that fit best, best first; none where nothing fits."""
         latin, other = by_script(asked_terms(question))
         if latin and other:
-            scores = Counter(self._ranked(latin, max(count, CANDIDATES)))
+            scores = self._ranked(latin, max(count, CANDIDATES))
             for number, score in self._ranked(other, max(count, CANDIDATES)).items():
-                scores[number] += OTHER_SCRIPT * score
-            best = scores.most_common(count)
+                scores[number] = scores.get(number, 0.0) + OTHER_SCRIPT * score
         else:
-            best = list(self._ranked(latin or other, count).items())
-        return [self._hit(number, score) for number, score in best]
+            scores = self._ranked(latin or other, count)
+        best = sorted(scores, key=lambda number: -scores[number])[:count]
+        return [self._hit(number, scores[number]) for number in best]
 
     def _ranked(self, wanted: Sequence[str], count: int) -> dict[int, float]:
         """The numbers of the passages that have these terms, best first, with their BM25."""
@@ -154,7 +153,8 @@ class Index:
             " heading from passage join page on page.number = passage.page where passage.number = ?",
             (number,),
         ).fetchone()
-        return Hit(*row, score)
+        document, title, url, text, start, end, heading = row
+        return Hit(document, title, url, text, start, end, heading, score)
 
     def page(self, document: str) -> str | None:
         """The whole text of a page by its document's id."""
@@ -188,8 +188,8 @@ class Index:
         row = (document.id, title, document.url, document.sha256, document.text)
         page = run("insert into page(id, title, url, sha256, text) values (?,?,?,?,?)", row).lastrowid
         for one in passages(document.text):
-            row = (page, one.start, one.end, one.heading)
-            number = run("insert into passage(page, start, end, heading) values (?,?,?,?)", row).lastrowid
+            place = (page, one.start, one.end, one.heading)
+            number = run("insert into passage(page, start, end, heading) values (?,?,?,?)", place).lastrowid
             fields = _fields(title, one, document.text)
             run("insert into term(rowid, title, names, text) values (?,?,?,?)", (number, *fields))
         return True
