@@ -33,15 +33,17 @@ from nextword.recipes.pages_shown import write_pages
 if TYPE_CHECKING:
     from nextword.data.questions import QuestionSettings
 
-FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.14, 0.02, 0.04
+FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.3, 0.03, 0.05
 """Parts of the whole time."""
-ASSISTANT_SHARE = 0.28
+ASSISTANT_SHARE = 0.55
 """What all of it takes of the whole time, the stages that take what they need included."""
-LESSONS_A_MINUTE = 500
+LESSONS_A_MINUTE = 800
 """Conversations of the seed data that are searched for and learnt from."""
 PROPOSALS_A_MINUTE = 60
 """Proposed questions that the rule looks at; labelling them takes a part of a second each."""
-QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 24, 6
+FINETUNE_RATES = {"matrix_rate": 0.01, "vector_rate": 0.003}
+"""Higher than one would finetune a large model with: a small one has yet to learn to look something up."""
+QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 30, 6
 """Questions that are answered several times and compared, and questions of each examination paper."""
 
 
@@ -130,7 +132,7 @@ class AssistantStages:
         from nextword.train.finetune import FinetuneData, FinetuneSettings, finetune
 
         seed = self.folder / "seed"
-        settings = FinetuneSettings(minutes=self._share(FINETUNE_SHARE), seed=self.seed)
+        settings = FinetuneSettings(minutes=self._share(FINETUNE_SHARE), seed=self.seed, **FINETUNE_RATES)
         data = FinetuneData((self._lessons, *own_conversations()), (seed / "heldout.jsonl",))
         base, out = self.folder / "base" / "model", self.folder / "finetuned"
         if not self.has_facts:

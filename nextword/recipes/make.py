@@ -34,7 +34,7 @@ from nextword.recipes.journal import Journal
 
 COLLECT_SHARE = 0.1
 """The part of the time a crawl may take."""
-PRETRAIN_SHARE = 0.6
+PRETRAIN_SHARE, PRETRAIN_SHARE_OF_ASSISTANT = 0.6, 0.3
 """The part of the time that pretraining gets at least, whatever the stages before it took."""
 PYTHON_DOCS = "python-docs"
 TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0")
@@ -236,8 +236,11 @@ class Run:
         spent = time.monotonic() - self.began
         least, share = CLOSING_SECONDS
         left = self._seconds - spent - max(min(least, 0.1 * self._seconds), share * self._seconds)
-        left -= ASSISTANT_SHARE * self._seconds if self.settings.assistant else 0.0
-        return round(max(left, PRETRAIN_SHARE * self._seconds) / 60, 3)
+        least_share = PRETRAIN_SHARE
+        if self.settings.assistant:
+            left -= ASSISTANT_SHARE * self._seconds
+            least_share = PRETRAIN_SHARE_OF_ASSISTANT
+        return round(max(left, least_share * self._seconds) / 60, 3)
 
     def _show_first_words(self) -> Callable[[Any], None]:
         """At the first checkpoint: the next-word bars of a network that has hardly begun."""
