@@ -135,6 +135,8 @@ class Loop:
     def run(self, progress: Progress) -> None:
         """Train to the end of the schedule. Failure when the loss or the gradient is not a number."""
         progress.set(self.tokens, total=self._tokens_in_all())
+        if self.step == 0 and self.processes.is_first:
+            self.metrics.truncate(0)  # of a run that was stopped before its first checkpoint
         while self.step < self.schedule.steps:
             self._settle()
             moment = self._step()

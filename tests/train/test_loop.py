@@ -194,3 +194,19 @@ def test_updates_are_counted_where_a_step_takes_several(tmp_path):
     again, _ = make(tmp_path, Schedule.of(4, 0, 0.5), lambda now: 1.0)
     again.resume(4)
     assert again.optimiser.steps == 8 and again.tokens == 40
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_its_metrics_anew(tmp_path):
+    def stopped(now: float) -> float:
+        if now >= 3:
+            raise KeyboardInterrupt
+        return 1.0
+
+    loop, _ = make(tmp_path, Schedule.of(6, 1, 0.2), stopped)
+    loop.checkpoints.save = None  # it would fail if it came so far
+    with pytest.raises(KeyboardInterrupt):
+        run(loop)
+    assert len(list(loop.metrics.lines("step"))) == 3
+    again, _ = make(tmp_path, Schedule.of(6, 1, 0.2), lambda now: 1.0)
+    run(again)
+    assert [line["step"] for line in again.metrics.lines("step")] == [1, 2, 3, 4, 5, 6]
