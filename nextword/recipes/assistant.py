@@ -41,7 +41,7 @@ LESSONS_A_MINUTE = 800
 """Conversations of the seed data that are searched for and learnt from."""
 PROPOSALS_A_MINUTE = 60
 """Proposed questions that the rule looks at; labelling them takes a part of a second each."""
-FINETUNE_RATES = {"matrix_rate": 0.01, "vector_rate": 0.003}
+FINETUNE_RATES: dict[str, Any] = {"matrix_rate": 0.01, "vector_rate": 0.003}
 """Higher than one would finetune a large model with: a small one has yet to learn to look something up."""
 QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 30, 6
 """Questions that are answered several times and compared, and questions of each examination paper."""

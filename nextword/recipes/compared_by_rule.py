@@ -6,17 +6,22 @@
 
 The rule stands in for people where there are none, in `make` and in tests. It knows the answer that the seed
 data holds, and prefers the answer that shares more words with it (token F1 of the whole answer), which also
-speaks against saying more than was asked. The known answer may be one of those compared, as people's
-demonstrations were in the first reward models (Stiennon et al. 2020): a small model seldom writes a right and
-a wrong answer to the same question. Asked is what a page answers: of what it should know by heart a small
-model can only learn to sound sure. The rule works at the desk as a person does, under the name `rule:f1`,
-which stands on every record. Held-out questions are marked by another rule (evaluate/answers.py), so that an
-evaluation does not ask the labeller whether the labeller was right.
+speaks against saying more than was asked. Asked is what a page answers: of what it should know by heart a
+small model can only learn to sound sure.
+
+What is compared are answers of the model, the known answer (as people's demonstrations were compared by
+Stiennon et al. 2020: a small model seldom writes a right and a wrong answer to one question), and
+misquotations: the known answer with other words of the page in its quotation, which cost nothing to make.
+
+The rule works at the desk as a person does, under the name `rule:f1`, which stands on every record. Held-out
+questions are marked by another rule (evaluate/answers.py), so that an evaluation does not ask the labeller
+whether the labeller was right.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -31,17 +36,20 @@ from nextword.common.language_model import LanguageModel, Sampling
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation, digest, write_records
 from nextword.common.settings import check_ranges, option
-from nextword.evaluate.answers import words_f1
+from nextword.evaluate.answers import claimed, words_f1
 from nextword.evaluate.exam import answers
 from nextword.label.guide import own_guide
 from nextword.label.office import Office
 from nextword.label.project import ProjectSettings
 from nextword.label.rule import RuleLabeller
 
+PART = re.compile(r"[^\s(),]+(?: ?= ?[^\s(),]+)?|\([^()\n]*\)")
+"""A piece of a line: a name, a name and its default, or what stands between parentheses."""
 FROM_MEMORY = "closed-book"
 """The form of questions that are asked without a page."""
 KNOWN = "seed"
-"""By whom the known answer is said to be."""
+MISQUOTED = "misquotation"
+"""By whom answers are said to be that the model did not give."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +57,9 @@ class ComparingSettings:
     """What is asked, and how often."""
 
     questions: int = option(256, "questions answered, at most", least=1)
-    answers: int = option(3, "answers to each, which are then compared", least=1, most=3)
+    answers: int = option(2, "answers to each, which are then compared", least=1, most=4)
     known: bool = option(True, "the known answer is compared with them")
+    misquotes: int = option(1, "answers made by quoting another place of the page", least=0, most=2)
     temperature: float = option(1.0, "how freely they are drawn", above=0)
     answer_tokens: int = option(48, "tokens of an answer, at most", least=1)
     close: float = option(0.1, "difference in F1 that is a tie", least=0, most=1)
@@ -107,6 +116,19 @@ def questions(settings: ComparingSettings, seed_data: Path) -> list[Conversation
     return list({_key(plain(one.messages[:-1])): one for one in found}.values())[: settings.questions]
 
 
+def misquoted(one: Conversation) -> list[str]:
+    """The known answer with other words of the page in its quotation, those of like length first."""
+    answer, page = str(one.messages[-1].content), str(one.messages[-2].content)
+    quote = claimed(answer)
+    if one.messages[-2].role != "tool" or quote == answer or quote not in page:
+        return []
+    places = dict.fromkeys(place.strip() for place in (*page.split("\n"), *PART.findall(page)))
+    others = [place for place in places if place and place not in quote and quote not in place]
+    others = [place for place in others if len(place) <= 2 * len(quote) + 8 and '"' not in place]
+    others.sort(key=lambda place: (abs(len(place) - len(quote)), digest(quote + place)))
+    return [answer.replace(quote, place, 1) for place in others]
+
+
 class _Rule:
     """How good an answer is: F1 with the one that is known."""
 
@@ -132,6 +154,8 @@ def _answered(
         by = dict.fromkeys(texts, settings.name)
         if settings.known:
             by.setdefault(str(one.messages[-1].content), KNOWN)
+        for text in misquoted(one)[: settings.misquotes]:
+            by.setdefault(text, MISQUOTED)
         if len(by) >= 2:
             yield {
                 "prompt": plain(one.messages[:-1]),

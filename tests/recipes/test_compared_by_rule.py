@@ -7,7 +7,7 @@ from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message, read_records
 from nextword.engine.fake import FakeModel
 from nextword.evaluate.answers import words_f1
-from nextword.recipes.compared_by_rule import ComparingSettings, compared_by_rule, questions
+from nextword.recipes.compared_by_rule import ComparingSettings, compared_by_rule, misquoted, questions
 
 KNOWN = {"What is abs for?": "Return the absolute value.", "기본값은?": "기본값은 None입니다."}
 ANSWERS = ("Return the absolute value.", "Return a value of some kind.", "기본값은 None입니다.", "")
@@ -71,6 +71,41 @@ def test_the_known_answer_is_compared_too_and_named(seed, tmp_path):
         for answer in record["answers"]
     }
     assert by == {"assistant", "seed"}
+
+
+PAGE = "math (version 3.11.2)  index\nfloor(x, /)\n    Return the least integer.\nround(x, /)\n    Return the nearest one."
+
+
+def about_a_page(answer):
+    messages = [Message("user", "How do I call round?"), Message("tool", PAGE, name="search")]
+    return Conversation(
+        [*messages, Message("assistant", answer)], meta={"form": "open-book", "question": "q"}
+    )
+
+
+def test_a_misquotation_says_the_same_of_another_place_of_the_page():
+    made = misquoted(about_a_page('"round(x, /)" is how it is called.'))
+    assert made[0] == '"floor(x, /)" is how it is called.'
+    for text in made:
+        quote = text.removeprefix('"').removesuffix('" is how it is called.')
+        assert quote in PAGE and quote not in "round(x, /)"
+
+
+@pytest.mark.parametrize("answer", ["The page does not say.", '"trunc(x, /)" is how it is called.'])
+def test_what_quotes_nothing_of_its_page_cannot_be_misquoted(answer):
+    assert misquoted(about_a_page(answer)) == []
+
+
+def test_misquotations_lose_and_are_named(tmp_path):
+    write_conversations(
+        tmp_path / "seed" / "train.jsonl", [about_a_page('"round(x, /)" is how it is called.')]
+    )
+    model = FakeModel('"round(x, /)" is how it is called.')
+    compared_by_rule(ComparingSettings(answers=1), model, tmp_path / "seed", tmp_path / "out")
+    (pair,) = made(tmp_path)
+    assert "round" in pair.chosen[0].content and "floor" in pair.rejected[0].content
+    (record,) = read_records(tmp_path / "out/answers.jsonl")
+    assert [one["by"] for one in record["answers"]] == ["assistant", "misquotation"]
 
 
 def test_what_no_page_is_shown_for_is_not_asked(seed, tmp_path):
