@@ -73,7 +73,11 @@ def test_the_known_answer_is_compared_too_and_named(seed, tmp_path):
     assert by == {"assistant", "seed"}
 
 
-PAGE = "math (version 3.11.2)  index\nfloor(x, /)\n    Return the least integer.\nround(x, /)\n    Return the nearest one."
+PAGE = """math (version 3.11.2)  index
+floor(x, /)
+    Return the least integer.
+round(x, /)
+    Return the nearest one."""
 
 
 def about_a_page(answer):
