@@ -38,6 +38,8 @@ class Plan:
     dpo_steps: int = 80
     dpo_rate: float = 5e-5
     dpo_beta: float = 0.1
+    dpo_sft: float = 1.0
+    """Weight of the chosen answers' own loss; without it DPO unlearnt to end its answers (tried.md)."""
     ppo_steps: int = 40
     ppo_rate: float = 5e-5
     ppo_kl: float = 0.05

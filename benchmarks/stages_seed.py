@@ -61,7 +61,7 @@ class Seed:
         yield Step("compared", self._compared, ("finetuned",), ("compared", "answers"))
         yield Step("judged", self._judged, ("finetuned",), ("judged", "answers"))
         yield Step("reward", self._reward, ("compared",), ("reward_steps", "reward_rate"))
-        yield Step("dpo", self._dpo, ("compared",), ("dpo_steps", "dpo_rate", "dpo_beta"))
+        yield Step("dpo", self._dpo, ("compared",), ("dpo_steps", "dpo_rate", "dpo_beta", "dpo_sft"))
         yield Step("ppo", self._ppo, ("reward",), ("ppo_steps", "ppo_rate", "ppo_kl", "ppo_prompts"))
         for arm in ("base", "finetuned", "shuffled", *ALIGNED):
             yield Step(f"answers-{arm}", lambda arm=arm: self._asked(arm), (arm, "seed"), ("asked",))
@@ -166,8 +166,9 @@ class Seed:
 
         plan = self.plan
         settings = PreferenceSettings(
-            method="dpo", steps=plan.dpo_steps, rate=plan.dpo_rate, beta=plan.dpo_beta, seed=self.seed
-        )
+            method="dpo", steps=plan.dpo_steps, rate=plan.dpo_rate, beta=plan.dpo_beta,
+            sft_weight=plan.dpo_sft, seed=self.seed,
+        )  # fmt: skip
         return align_by_preference(settings, self._sft, [self._comparisons], self.folder / "dpo")
 
     def _ppo(self) -> Any:

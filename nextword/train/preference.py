@@ -10,8 +10,10 @@ under the model it began as), and these losses fit that reward to the preference
 ORPO and SimPO need no reference. Both answers go through the network in one forward pass with their prompt
 computed once, and the reference was asked before training began.
 
-Watch `chosen_logprob`: DPO may lower both answers, only the rejected one more. `kl` is measured on answers
-that the policy gives itself to held-out prompts.
+Watch `chosen_logprob`: DPO may lower both answers, only the rejected one more, and answers that were written
+by others than the policy it lowers until nothing ends any more. `sft_weight` adds the chosen answer's own
+-ln p, as Pang et al. 2024 did (RPO, eq. 2). `kl` is measured on answers that the policy gives itself to
+held-out prompts.
 
 The same call continues an interrupted run and returns the result of a finished one.
 """
@@ -42,6 +44,7 @@ class PreferenceSettings(StageSettings):
     beta: float = option(0.0, "how dear it is to leave the reference; 0 is the method's usual", least=0)
     gamma: float = option(0.5, "simpo: the margin to reach", least=0)
     smoothing: float = option(0.0, "dpo, simpo: share of labels thought to be wrong", least=0, most=0.5)
+    sft_weight: float = option(0.0, "weight of -ln p a token of the chosen answers, added", least=0)
     desirable: float = option(1.0, "kto: weight of good answers", least=0)
     undesirable: float = option(1.0, "kto: weight of bad answers", least=0)
     held_out: float = option(10.0, "percent of the prompts to measure on", least=0, most=90)
@@ -53,6 +56,8 @@ class PreferenceSettings(StageSettings):
         check_choice(self, "method", METHODS)
         if self.method == "kto" and self.batch < 2:
             raise BadInput("batch is 1", do="kto compares the answers of a batch: give at least 2")
+        if self.method == "kto" and self.sft_weight:
+            raise BadInput("kto has no chosen answers", do="leave sft_weight out")
 
     @property
     def strength(self) -> float:

@@ -74,6 +74,8 @@ class PreferenceObjective:
                 said = tokens.sum() + len(scored.prompts)
                 nll = -(chosen.sum() + scored.prompts.sum()) / said
                 loss = nll + losses.orpo(*means, beta).mean()
+        if self.settings.sft_weight:
+            loss = loss - self.settings.sft_weight * chosen.sum() / tokens.sum()
         facts = {
             **_seen(*rewards, chosen, rejected),
             "accuracy": (rewards[0] > rewards[1]).float().mean().detach(),

@@ -79,6 +79,12 @@ def test_every_method_learns_what_is_preferred(assistant, data, tmp_path, method
     assert result.margin > 0 and result.records + result.held_out >= 48
 
 
+def test_an_sft_weight_makes_what_was_chosen_likelier(reference, assistant, data, tmp_path):
+    align_by_preference(replace(QUICK, sft_weight=5.0), assistant, [data], tmp_path)
+    ends = [list(Metrics(out / "metrics.jsonl").lines("step"))[-1] for out in (reference[1], tmp_path)]
+    assert ends[1]["chosen_logprob"] > ends[0]["chosen_logprob"] + 0.5
+
+
 def test_the_run_folder_holds_what_it_promises(reference):
     result, out = reference
     names = ["run.json", "plan.json", "metrics.jsonl", "curves.png", "result.json", "model/config.json"]
@@ -220,6 +226,8 @@ def test_a_loss_that_is_not_a_number_ends_in_one_line_with_the_weights_before_it
         {"precision": "fp8"},
         {"steps": 0, "epochs": 0.0},
         {"method": "kto", "batch": 1},
+        {"method": "kto", "sft_weight": 1.0},
+        {"sft_weight": -1.0},
     ],
 )
 def test_impossible_settings_are_refused(wrong):
