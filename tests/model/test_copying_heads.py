@@ -11,7 +11,6 @@ from nextword.model.config import ModelConfig
 from nextword.model.copying_heads import CONSTANT, add_copying_heads, fits
 from nextword.model.llama import Llama
 
-
 GROWN = 4
 
 
