@@ -43,6 +43,8 @@ PROPOSALS_A_MINUTE = 60
 """Proposed questions that the rule looks at; labelling them takes a part of a second each."""
 FINETUNE_RATES: dict[str, Any] = {"matrix_rate": 0.01, "vector_rate": 0.003}
 """Higher than one would finetune a large model with: a small one has yet to learn to look something up."""
+REWARD_RATE, ALIGN_RATE, ALIGN_SFT_WEIGHT = 5e-4, 1e-4, 1.0
+"""Likewise; and the answers that were chosen are often not the model's own, so DPO must hold on to them."""
 QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 30, 6
 """Questions that are answered several times and compared, and questions of each examination paper."""
 
@@ -162,7 +164,7 @@ class AssistantStages:
         if not self._comparisons.exists():
             return None
 
-        settings = RewardSettings(minutes=self._share(REWARD_SHARE), seed=self.seed)
+        settings = RewardSettings(minutes=self._share(REWARD_SHARE), rate=REWARD_RATE, seed=self.seed)
         return train_reward(
             settings,
             self.folder / "finetuned" / "model",
@@ -177,7 +179,13 @@ class AssistantStages:
         if not self._comparisons.exists():
             return None
 
-        settings = PreferenceSettings(method="dpo", minutes=self._share(ALIGN_SHARE), seed=self.seed)
+        settings = PreferenceSettings(
+            method="dpo",
+            minutes=self._share(ALIGN_SHARE),
+            rate=ALIGN_RATE,
+            sft_weight=ALIGN_SFT_WEIGHT,
+            seed=self.seed,
+        )
         return align_by_preference(
             settings,
             self.folder / "finetuned" / "model",
