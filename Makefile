@@ -1,14 +1,14 @@
 # The one entry for people and CI. Needs python3 (>= 3.11) and, for the C runner, a C compiler; never calls apt or sudo.
 PYTHON ?= python3
 BIN := .venv/bin
-MINUTES ?= 8
+MINUTES ?= 10
 FIND_LINKS := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)")
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt $(FIND_LINKS)
 
 .PHONY: demo test check format docs bench slow peers clean
 
 demo: .venv/ready
-	$(BIN)/nextword make --minutes $(MINUTES)
+	$(BIN)/nextword make --assistant --minutes $(MINUTES)
 
 test: .venv/ready-dev
 	$(BIN)/pytest -n 2 -m "not slow"

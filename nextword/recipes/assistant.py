@@ -33,11 +33,11 @@ from nextword.recipes.pages_shown import write_pages
 if TYPE_CHECKING:
     from nextword.data.questions import QuestionSettings
 
-FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.3, 0.03, 0.05
+FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.28, 0.03, 0.04
 """Parts of the whole time."""
 ASSISTANT_SHARE = 0.55
 """What all of it takes of the whole time, the stages that take what they need included."""
-LESSONS_A_MINUTE = 800
+LESSONS_A_MINUTE = 700
 """Conversations of the seed data that are searched for and learnt from."""
 PROPOSALS_A_MINUTE = 60
 """Proposed questions that the rule looks at; labelling them takes a part of a second each."""
