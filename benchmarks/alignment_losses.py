@@ -257,7 +257,7 @@ def ours(policy: Llama, reference: Llama, texts: Texts) -> dict[str, Found]:
     labels = torch.tensor(texts.labels)
     singles = JudgedBatch(texts.judged, labels, said(texts.judged), others, said(others))
     for name, settings in METHODS.items():
-        objective = PreferenceObjective(settings, policy, None, pad=0)
+        objective = PreferenceObjective(settings, policy, None)
         step = ObjectiveStep(objective, list(policy.parameters()), kept, clip=0.0)  # type: ignore[arg-type]
         loss = float(step.step(singles if name == "kto" else pairs).loss)
         found[name] = loss, kept.gradients

@@ -50,12 +50,23 @@ class Continuation:
         """The latest token."""
         return self.made[-1]
 
-    def advance(self, logits: Logits) -> Iterator[Event]:
-        """Draw the next token from (V,) logits: a Token, and Done if it was the last."""
+    @property
+    def coin(self) -> float:
+        """The one that decides the next token."""
+        return coin(self.request.seed, len(self.made))
+
+    def advance(self, logits: Logits, drawn: tuple[int, float] | None = None) -> Iterator[Event]:
+        """Draw the next token from (V,) logits: a Token, and Done if it was the last.
+
+        drawn: the token and its log-probability, where they have been drawn with those of other rows.
+        """
         sampling = self.request.sampling
         logits = logits[: self.vocabulary.vocab_size]
-        seen = (self.prompt[-REPEAT_WINDOW:] + self.made)[-REPEAT_WINDOW:]
-        id = choose(logits, sampling, seen, coin(self.request.seed, len(self.made)))
+        if drawn is None:
+            seen = (self.prompt[-REPEAT_WINDOW:] + self.made)[-REPEAT_WINDOW:]
+            id = choose(logits, sampling, seen, self.coin)
+            drawn = id, logprob(logits, id)
+        id, likely = drawn
         self.made.append(id)
         text = self.stream.push(self.vocabulary.token_bytes(id))
         is_stopped = self.stream.is_stopped or id in self.ends
@@ -65,7 +76,7 @@ class Continuation:
         top: tuple[Alternative, ...] = ()
         if sampling.top_logprobs:
             top = tuple(self._alternatives(log_softmax(logits), sampling.top_logprobs))
-        yield Token(self.request.id, id, text, logprob(logits, id), top)
+        yield Token(self.request.id, id, text, likely, top)
         if self.is_over:
             yield self._done("stop" if is_stopped or self.stream.is_stopped else "length")
 

@@ -14,11 +14,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
+
 from nextword.common.errors import BadInput, NextwordError
 from nextword.common.language_model import Capabilities, Event, Failed, Request
 from nextword.engine.continuation import Continuation
 from nextword.engine.driver import Driver, Logits, Vocabulary
 from nextword.engine.prompt import prompt_ids
+from nextword.engine.sampler import draw_rows, is_plain
 
 
 class LocalModel:
@@ -125,13 +128,26 @@ class LocalModel:
             batch.close()
 
     def _advance(self, rows: list[Continuation], logits: Logits) -> Iterator[Event]:
-        for one, scores in zip(rows, logits, strict=True):
+        drawn = self._drawn(rows, logits)
+        for row, (one, scores) in enumerate(zip(rows, logits, strict=True)):
             if not one.is_over:
                 try:
-                    yield from one.advance(scores)
+                    yield from one.advance(scores, drawn.get(row))
                 except NextwordError as error:
                     one.is_over = True
                     yield Failed(one.request.id, error)
+
+    def _drawn(self, rows: list[Continuation], logits: Logits) -> dict[int, tuple[int, float]]:
+        """The next token and its log-probability of rows that leave none out, drawn together, by row."""
+        logits = logits[:, : self.vocabulary.vocab_size]
+        plain = [row for row, one in enumerate(rows) if not one.is_over and is_plain(one.request.sampling)]
+        plain = [
+            row for row in plain if np.isfinite(logits[row].max())
+        ]  # else its own draw says what is wrong
+        if not plain:
+            return {}
+        coins = [rows[row].coin for row in plain]
+        return dict(zip(plain, draw_rows(logits[plain], coins), strict=True))
 
     def _end_early(self, rows: list[Continuation]) -> Iterator[Event]:
         """End what has been cancelled, and what has no token to make."""

@@ -104,6 +104,27 @@ def draw(scores: Floats, temperature: float, coin: float) -> int:
     return min(index, len(scores) - 1)
 
 
+def is_plain(sampling: Sampling) -> bool:
+    """Whether only step 7 is left: every token may be drawn, as likely as the model says."""
+    return (
+        sampling.temperature == 1.0
+        and (sampling.top_k, sampling.top_p, sampling.min_p) == (0, 1.0, 0.0)
+        and sampling.repeat_penalty == 1.0
+    )
+
+
+def draw_rows(logits: NDArray[np.floating], coins: Sequence[float]) -> list[tuple[int, float]]:
+    """What `choose` and `logprob` say of each row of finite (B, V) logits where `is_plain`, at once."""
+    scores = np.asarray(logits, dtype=np.float64)
+    above = scores - scores.max(axis=1, keepdims=True)
+    running = np.cumsum(np.exp(above), axis=1)
+    found = []
+    for row, one, coin in zip(above, running, coins, strict=True):
+        index = min(int(np.searchsorted(one, coin * one[-1], side="right")), len(one) - 1)
+        found.append((index, float(row[index] - math.log(one[-1]))))
+    return found
+
+
 def coin(seed: int, n: int) -> float:
     """A number in [0, 1) for a request's n-th new token."""
     return (_mix((_mix(seed & _WORD) + (n + 1) * _GOLDEN) & _WORD) >> 11) / (1 << 53)

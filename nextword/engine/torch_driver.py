@@ -24,6 +24,9 @@ from nextword.model.prefix_cache import PrefixCache
 CHUNK = 512
 """Prompt tokens computed at once."""
 
+LITTLE = 64
+"""Tokens of padding that are not worth a pass of their own."""
+
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -51,6 +54,20 @@ class TorchDriver:
     @torch.inference_mode()
     def _read(self, prompts: Sequence[Sequence[int]]) -> tuple[KVCache, Tensor | None, Logits]:
         """A cache that the prompts fill, which of its columns (P, S) are no padding, and (P, V) logits."""
+        width = max(map(len, prompts))
+        whole = _cache(self.model, len(prompts), width)
+        whole.length = width
+        logits = np.empty((len(prompts), self.vocab_size), dtype=np.float32)
+        for rows in _alike([len(prompt) for prompt in prompts]):
+            part, logits[rows] = self._read_alike([prompts[row] for row in rows])
+            whole.keys[:, rows, :, width - part.length :] = part.keys
+            whole.values[:, rows, :, width - part.length :] = part.values
+        lengths = torch.tensor([[len(prompt)] for prompt in prompts], device=self.model.frequencies.device)
+        is_real = torch.arange(width, device=lengths.device) >= width - lengths
+        return whole, None if is_real.all() else is_real, logits
+
+    def _read_alike(self, prompts: Sequence[Sequence[int]]) -> tuple[KVCache, Logits]:
+        """The same for prompts of about one length, which waste little on padding."""
         width, device = max(map(len, prompts)), self.model.frequencies.device
         padding = torch.tensor([width - len(prompt) for prompt in prompts], device=device)
         ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
@@ -58,8 +75,7 @@ class TorchDriver:
         for chunk in torch.split(ids, CHUNK, dim=1):
             positions, mask = (None, None) if is_even else _around(padding, cache.length, chunk.shape[1])
             hidden = self.model.hidden(chunk, positions=positions, mask=mask, cache=cache)
-        is_real = torch.arange(width, device=device) >= padding[:, None]
-        return cache, None if is_even else is_real, _logits(self.model, hidden)
+        return cache, _logits(self.model, hidden)
 
     @torch.inference_mode()
     def logprobs(self, ids: Sequence[int], start: int) -> list[float]:
@@ -104,6 +120,19 @@ class TorchBatch:
     def close(self) -> None:
         """Let the cache go."""
         del self.cache
+
+
+def _alike(lengths: Sequence[int]) -> list[list[int]]:
+    """Numbers of prompts in groups of which at most a fifth is padding, or little in all."""
+    groups: list[list[int]] = []
+    for n in sorted(range(len(lengths)), key=lambda n: lengths[n]):
+        together = [*groups[-1], n] if groups else [n]
+        padded, real = len(together) * lengths[n], sum(lengths[other] for other in together)
+        if groups and padded <= 1.25 * real + LITTLE:
+            groups[-1].append(n)
+        else:
+            groups.append([n])
+    return groups
 
 
 def _around(padding: Tensor, start: int, T: int) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nextword.model import blocked_attention
+from nextword.model import blocked_attention, branched_attention
+from nextword.model.branched_attention import Branching
 from nextword.model.by_hand import normalise, rotate
 from nextword.model.config import ModelConfig
 
@@ -67,13 +68,17 @@ def rope_frequencies(config: ModelConfig) -> Tensor:
     return frequencies
 
 
+Mask = Tensor | Branching | None
+"""(B, 1, T, S), True where looking is allowed; which tokens of one row are texts of their own; or causal."""
+
+
 class Cache(Protocol):
     """What sequences remember of what they have read. `hidden` moves `length` on after the last layer."""
 
     length: int
     """Columns so far."""
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, mask: Mask) -> Tensor:
         """Remember new keys and values (B, K, T, D) and mix what each query (B, H, T, D) may see."""
         ...
 
@@ -96,8 +101,9 @@ class KVCache:
         self.values[layer, :, :, self.length : end] = value
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, mask: Mask) -> Tensor:
         """Store the new and let each query look at everything so far: (B, H, T, D)."""
+        assert not isinstance(mask, Branching), "rows of texts side by side are read without a cache"
         return attend(query, *self.extend(layer, key, value), mask)
 
 
@@ -130,9 +136,7 @@ class Attention(nn.Module):
             self.q_norm = RMSNorm(D, config.rms_norm_eps)
             self.k_norm = RMSNorm(D, config.rms_norm_eps)
 
-    def forward(
-        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Mask, cache: Cache | None) -> Tensor:
         """(B, T, C) -> (B, T, C). mask (B, 1, T, S) is True where looking is allowed; None is causal."""
         B, T, _ = x.shape
         D = self.config.head_dim
@@ -145,6 +149,8 @@ class Attention(nn.Module):
         key = rotate(key.transpose(1, 2), *rope)  # (B, K, T, D)
         if cache is not None:
             mixed = cache.attend(self.layer, query, key, value, mask)  # (B, H, T, D)
+        elif isinstance(mask, Branching):
+            mixed = branched_attention.attend(query, key, value, mask)
         elif blocked_attention.fits(query, key):
             mixed = blocked_attention.attend(query, key, value, mask)
         else:
@@ -177,9 +183,7 @@ class Layer(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(
-        self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor | None, cache: Cache | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor], mask: Mask, cache: Cache | None) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
         x = x + self.self_attn(self.input_layernorm(x), rope, mask, cache)
         return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
@@ -225,21 +229,22 @@ class Llama(nn.Module):
         self,
         ids: Tensor,
         positions: Tensor | None = None,
-        mask: Tensor | None = None,
+        mask: Mask = None,
         cache: Cache | None = None,
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         """The last hidden states after the final norm: ids (B, T) -> (B, T, C).
 
         positions (B, T) default to 0..T-1 after what the cache holds; mask (B, 1, T, S) defaults to causal,
-        and may only take from it. dtype is what the layers work in, the weights' own unless given.
+        and may only take from it, or says which of the tokens of one row are texts of their own. dtype is
+        what the layers work in, the weights' own unless given.
         """
         B, T = ids.shape
         start = cache.length if cache is not None else 0
-        window = self.config.sliding_window
-        assert window is None or start + T <= window, (
-            f"{start + T} tokens pass the sliding window of {window}"
-        )
+        window, longest = self.config.sliding_window, start + T
+        if isinstance(mask, Branching):
+            longest = mask.longest
+        assert window is None or longest <= window, f"{longest} tokens pass the sliding window of {window}"
         if positions is None:
             positions = torch.arange(start, start + T, device=ids.device)[None]
         if mask is None and start > 0 and T > 1:
@@ -259,7 +264,7 @@ class Llama(nn.Module):
         self,
         ids: Tensor,
         positions: Tensor | None = None,
-        mask: Tensor | None = None,
+        mask: Mask = None,
         cache: Cache | None = None,
         dtype: torch.dtype | None = None,
     ) -> Tensor:

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from nextword.model.llama import KVCache
+from nextword.model.llama import KVCache, Mask
 
 
 class PrefixCache:
@@ -50,7 +50,7 @@ class PrefixCache:
         self.values = torch.empty_like(self.keys)
         self._lay_out(owners)
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, mask: Mask) -> Tensor:
         """Store the new (B, K, 1, D) and mix what each row sees: query (B, H, 1, D) -> (B, H, 1, D)."""
         B, H, T, D = query.shape
         assert T == 1 and mask is None, "one token at a time, which sees all before it"

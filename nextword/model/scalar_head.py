@@ -21,7 +21,7 @@ from nextword.common.files import folder_written_atomically, read_json, write_js
 from nextword.model.checkpoint import OURS, save_tensors, stored_tensors
 from nextword.model.config import ModelConfig
 from nextword.model.config_file import config_from_json, config_to_json
-from nextword.model.llama import Cache, Linear, Llama, rope_frequencies
+from nextword.model.llama import Cache, Linear, Llama, Mask, rope_frequencies
 
 CAUSAL, CLASSIFIER = "ForCausalLM", "ForSequenceClassification"
 MISFIT = "config.json does not belong to these weights"
@@ -61,7 +61,7 @@ class ScalarLlama(Llama):
         self,
         ids: Tensor,
         positions: Tensor | None = None,
-        mask: Tensor | None = None,
+        mask: Mask = None,
         cache: Cache | None = None,
         dtype: torch.dtype | None = None,
     ) -> Tensor:

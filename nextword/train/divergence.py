@@ -47,7 +47,7 @@ def divergence(
     ]
     total, count = 0.0, 0
     for piece in in_pieces(trees, 16_384):
-        packed = pack_trees(piece, assistant.pad).to(policy.frequencies.device)
+        packed = pack_trees(piece).to(policy.frequencies.device)
         own, ref = (token_logprobs(model, packed).logprobs for model in (policy, reference))
         total += float(k3(own, ref).sum())
         count += len(own)

@@ -200,7 +200,7 @@ class PolicyStep:
         rows = torch.zeros_like(mask)
         first = 0
         for piece in in_pieces(trees, 16_384):
-            packed = pack_trees(piece, self.assistant.pad).to(self.device)
+            packed = pack_trees(piece).to(self.device)
             found = packed.padded(read(packed)).cpu()
             rows[first : first + len(found), : found.shape[1]] = found
             first += len(found)
@@ -232,7 +232,7 @@ class PolicyStep:
 
     def _loss(self, seen: Experience) -> tuple[Tensor, Mapping[str, Tensor]]:
         settings, coef = self.settings, self.batches.control.coef
-        packed = pack_trees(seen.trees, self.assistant.pad).to(self.device)
+        packed = pack_trees(seen.trees).to(self.device)
         scored = token_logprobs(self.learners.policy, packed, self.dtype)
         logprobs = packed.padded(scored.logprobs)
         A = logprobs.shape[1]  # dropped groups may have been the longest

@@ -41,10 +41,8 @@ class JudgedBatch:
 class PreferenceObjective:
     """A batch to its loss under a model, which is read when called. dtype: what the layers work in."""
 
-    def __init__(
-        self, settings: PreferenceSettings, model: Llama, dtype: torch.dtype | None, pad: int
-    ) -> None:
-        self.settings, self.model, self.dtype, self.pad = settings, model, dtype, pad
+    def __init__(self, settings: PreferenceSettings, model: Llama, dtype: torch.dtype | None) -> None:
+        self.settings, self.model, self.dtype = settings, model, dtype
         self.device = model.frequencies.device
 
     def __call__(self, batch: PairBatch | JudgedBatch) -> Objective:
@@ -104,7 +102,7 @@ class PreferenceObjective:
         return Objective(loss, packed.tokens, facts)
 
     def _scored(self, trees: Sequence[Tree], prompts: bool = False) -> tuple[Packed, Scored]:
-        packed = pack_trees(trees, self.pad).to(self.device)
+        packed = pack_trees(trees).to(self.device)
         return packed, token_logprobs(self.model, packed, self.dtype, prompts)
 
 

@@ -63,7 +63,7 @@ class PreferenceRun:
         records = [*self.kept.train, *self.kept.held_out]
         trunk = fingerprint(self.reference)
         self.stage = Stage.begin(settings, out, processes, assistant, trunk, records, data=names)
-        self.objective = PreferenceObjective(settings, self.model, self.stage.dtype, self.assistant.pad)
+        self.objective = PreferenceObjective(settings, self.model, self.stage.dtype)
 
     def train(self, progress: Progress, began: float) -> PreferenceResult:
         """Ask the reference, resume if there is something to resume, train, and take a last look."""

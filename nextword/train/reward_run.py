@@ -81,7 +81,7 @@ class RewardRun:
     def objective(self, numbers: Sequence[int]) -> Objective:
         """The mean loss of these training pairs."""
         pairs = [self.kept.train[number] for number in numbers]
-        packed = pack_trees([pair.tree for pair in pairs], self.assistant.pad).to(self.stage.processes.device)
+        packed = pack_trees([pair.tree for pair in pairs]).to(self.stage.processes.device)
         chosen, rejected = answer_rewards(self.model, packed, self.stage.dtype).view(-1, 2).unbind(1)
         margin = torch.tensor([pair.margin for pair in pairs], device=chosen.device) * self.settings.margin
         loss = bradley_terry(chosen, rejected, margin, self.settings.centre).mean()
@@ -95,9 +95,7 @@ class RewardRun:
 
     def verdicts(self, pairs: Sequence[Compared]) -> list[Verdict]:
         """What the model says of pairs."""
-        rewards = tree_rewards(
-            self.model, [pair.tree for pair in pairs], self.stage.dtype, self.assistant.pad
-        )
+        rewards = tree_rewards(self.model, [pair.tree for pair in pairs], self.stage.dtype)
         lengths = [[sum(branch.mask) for branch in pair.tree.branches] for pair in pairs]
         sides = zip(rewards[::2], rewards[1::2], lengths, strict=True)
         return [Verdict(chosen, rejected, *tokens) for chosen, rejected, tokens in sides]
@@ -155,12 +153,10 @@ def answer_rewards(model: ScalarLlama, packed: Packed, dtype: torch.dtype | None
 
 
 @torch.no_grad()
-def tree_rewards(
-    model: ScalarLlama, trees: Sequence[Tree], dtype: torch.dtype | None = None, pad: int = 0
-) -> list[float]:
+def tree_rewards(model: ScalarLlama, trees: Sequence[Tree], dtype: torch.dtype | None = None) -> list[float]:
     """Rewards of all answers, tree by tree, branch by branch."""
     found: list[float] = []
     for piece in in_pieces(trees, 16_384):
-        packed = pack_trees(piece, pad).to(model.frequencies.device)
+        packed = pack_trees(piece).to(model.frequencies.device)
         found += answer_rewards(model, packed, dtype).tolist()
     return found

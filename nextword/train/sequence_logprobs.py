@@ -32,8 +32,8 @@ class Scored:
 
 
 def hidden_states(model: Llama, packed: Packed, dtype: torch.dtype | None = None) -> Tensor:
-    """All hidden states, each sequence's as if it stood alone: (B T, C)."""
-    return model.hidden(packed.ids, packed.positions, packed.mask(), dtype=dtype).flatten(0, 1)
+    """All hidden states, each sequence's as if it stood alone: (T, C)."""
+    return model.hidden(packed.ids, packed.positions, packed.branching, dtype=dtype)[0]
 
 
 def token_logprobs(

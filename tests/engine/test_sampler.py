@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 
 from nextword.common.errors import BadInput, Failure
 from nextword.common.language_model import Sampling
-from nextword.engine.sampler import candidates, choose, coin, log_softmax
+from nextword.engine.sampler import candidates, choose, coin, draw_rows, log_softmax, logprob
 
 HERE = Path(__file__).parent
 CASES = json.loads((HERE / "sampler_cases.json").read_text())
@@ -118,3 +118,12 @@ def test_log_probabilities_sum_to_one():
 def test_a_setting_outside_its_range_is_refused_by_name(name, value):
     with pytest.raises(BadInput, match=rf"^{name} is {value}, expected"):
         Sampling(**{name: value})
+
+
+@given(some.lists(some.tuples(some.integers(0, 99), coins), min_size=1, max_size=5))
+def test_rows_drawn_together_are_drawn_as_each_alone(given):
+    rows = np.random.default_rng(given[0][0]).normal(size=(len(given), 50)).astype(np.float32)
+    together = draw_rows(rows, [one for _, one in given])
+    for row, (_, one), (id, likely) in zip(rows, given, together, strict=True):
+        assert id == choose(row, Sampling(), [], one)
+        assert likely == pytest.approx(logprob(row, id), abs=1e-12)
