@@ -140,10 +140,13 @@ class LocalModel:
     def _drawn(self, rows: list[Continuation], logits: Logits) -> dict[int, tuple[int, float]]:
         """The next token and its log-probability of rows that leave none out, drawn together, by row."""
         logits = logits[:, : self.vocabulary.vocab_size]
-        plain = [row for row, one in enumerate(rows) if not one.is_over and is_plain(one.request.sampling)]
         plain = [
-            row for row in plain if np.isfinite(logits[row].max())
-        ]  # else its own draw says what is wrong
+            row
+            for row, one in enumerate(rows)
+            if not one.is_over
+            and is_plain(one.request.sampling)
+            and np.isfinite(logits[row].max())  # else its own draw says what is wrong
+        ]
         if not plain:
             return {}
         coins = [rows[row].coin for row in plain]

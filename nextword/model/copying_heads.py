@@ -6,7 +6,8 @@ tells every position which token came before it, and one in the next layer that 
 predecessor is the token at hand, and copies the token there. A model finds this circuit by itself, but late:
 our runs of minutes end before it. So it is put into the first weights, as "mimetic" ones have been before
 (Trockman and Kolter 2023), and is trained like every other weight from there on. In 300 steps of three layers
-held-out text took 1.53 bits a byte, against 1.83 without (benchmarks/records/2026-11-23-copying-heads.md).
+held-out text took 1.53 bits a byte, against 1.83 without (benchmarks/records/2026-11-23-copying-heads.md; the
+sizes below were found there).
 
     embedding    coordinate 0 is CONSTANT for every token, so that a query can ask for a place, whatever
                  stands there; the others are normal(0, SPREAD)
@@ -43,7 +44,8 @@ GAIN, READ, TOLD, COPIED = 4.0, 0.277, 1.5, 1.0
 
 def fits(config: ModelConfig) -> bool:
     """Whether the circuit can be written into such a model: two layers, and queries of any length."""
-    return config.num_hidden_layers >= 2 and not config.qk_norm and config.head_dim >= 2 * FAST_PAIRS
+    has_room = 2 * FAST_PAIRS <= config.head_dim <= config.hidden_size
+    return has_room and config.num_hidden_layers >= 2 and not config.qk_norm
 
 
 def add_copying_heads(model: Llama, seed: int) -> None:

@@ -1,9 +1,8 @@
 """Retrieval alone: what search answers without a model, which a finetuned one has to be better than.
 
 Of the passage that search puts first, the sentence with the most of the question's terms, the earlier of two;
-the page's title is none.
-It is what a person would read first, costs nothing to train, and on pages whose sentences name what they are
-about it is hard to beat. (The first sentence of the page, the usual baseline, loses to it.)
+the page's title is none. It is what a person would read first, costs nothing to train, and on pages whose
+sentences name what they are about it is hard to beat.
 """
 
 from __future__ import annotations

@@ -31,12 +31,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nextword.common.errors import BadInput
-from nextword.common.files import read_json
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation
 from nextword.common.settings import option
-from nextword.train.run_folder import RESULT
-from nextword.train.stage_settings import StageSettings, check_choice
+from nextword.train.run_folder import finished
+from nextword.train.stage_settings import FREE, StageSettings, check_choice
 
 if TYPE_CHECKING:
     from nextword.train.rollout import Rollout
@@ -131,13 +130,9 @@ def align_by_policy(
     from nextword.train.stage import alone
 
     began = time.perf_counter()
-    if (out / RESULT).exists():
-        return read_result(out / RESULT)
+    done = finished(PolicyResult, settings, out, FREE)
+    if done is not None:
+        return done
     with alone(settings.device) as processes, progress or Progress(settings.method, unit="tokens") as bar:
         run = PolicyRun(settings, assistant, prompts, reward, out, processes, rollout)
         return run.train(bar, began)
-
-
-def read_result(path: Path) -> PolicyResult:
-    """A finished run's result.json."""
-    return PolicyResult(**{**read_json(path), "model": path.parent / "model"})

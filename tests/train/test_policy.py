@@ -22,8 +22,9 @@ from nextword.common.files import read_json
 from nextword.common.records import Conversation, Message
 from nextword.model.checkpoint import load_checkpoint, save_checkpoint
 from nextword.train.metrics import Metrics
-from nextword.train.policy import METHODS, PolicySettings, align_by_policy, read_result
+from nextword.train.policy import METHODS, PolicyResult, PolicySettings, align_by_policy
 from nextword.train.policy_step import PolicyStep
+from nextword.train.run_folder import read_result
 
 SCRIPT = Path(__file__).with_name("run_alignment.py")
 QUICK = PolicySettings(
@@ -72,7 +73,13 @@ def test_the_run_folder_holds_what_it_promises(reference):
     result, out = reference
     names = ["run.json", "plan.json", "metrics.jsonl", "samples.jsonl", "curves.png", "model/config.json"]
     assert all((out / name).exists() for name in names)
-    assert read_result(out / "result.json") == result
+    assert read_result(PolicyResult, out) == result
+
+
+def test_a_finished_run_is_not_taken_for_another(reference, assistant):
+    _, out = reference
+    with pytest.raises(BadInput, match=r"was begun with kl_coef .*, now it is 7\.0"):
+        align_by_policy(replace(QUICK, kl_coef=7.0), assistant, PROMPTS, shortness, out)
 
 
 def test_metrics_say_what_a_person_wants_to_know(assistant, tmp_path):
