@@ -6,9 +6,10 @@
     .venv/bin/python benchmarks/stages.py --all --scale 0.01 --base runs/python-docs/base/model     a smoke
 
 RUN is a finished make: its crawl, clean text, tokens and tokenizer are taken, nothing in it is changed but
-RUN/stages, where seeds work. A seed is one process that pretrains a base, makes the seed data, finetunes
-(also on shuffled answers), has answers compared by a rule, learns a reward, aligns by DPO and by PPO, and
-puts the same held-out questions to everyone. All with its own seed, and with the functions that `make` calls.
+RUN/stages, where seeds work. A seed is one process, with a child for each step, that pretrains a base, makes
+the seed data, finetunes (also on shuffled answers), has answers compared by a rule, learns a reward, aligns
+by DPO and by PPO, and puts the same held-out questions to everyone. All with its own seed, and with the
+functions that `make` calls.
 
 Training is counted in steps, not in minutes, so a busy machine changes the time of a seed but no figure. The
 time of every step of the way is kept, by the wall and of the processor (stages_way.py); one that was killed
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/python-docs"))
     parser.add_argument("--part", choices=("seed",))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--step", default="", help="only this step of the seed's way, as the seed calls it")
     parser.add_argument("--all", action="store_true", help="every missing seed, one after the other")
     parser.add_argument("--report", action="store_true", help="only what is known, as with no option")
     parser.add_argument("--scale", type=float, default=1.0, help="of all counts; only 1 is kept as a record")
@@ -69,15 +71,26 @@ def main() -> None:
         found = read_json(path) if path.exists() else {}
         return {name: found.get(name) for name in here} != here
 
+    def command(seed: int, *more: str) -> list[str]:
+        words = ["--run", given.run, "--seed", seed, "--scale", given.scale, *more]
+        return [
+            sys.executable,
+            __file__,
+            *map(str, words),
+            *(["--base", str(given.base)] if given.base else []),
+        ]
+
+    own = Seed(given.run, plan, given.seed, work / f"seed-{given.seed}", given.base)
+    if given.step:
+        own.do(given.step)
+        return
     if given.part:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the time until then is counted
-        found = Seed(given.run, plan, given.seed, work / f"seed-{given.seed}", given.base).work()
+        found = own.work(lambda name: command(given.seed, "--step", name))
         write_json(kept / f"seed-{given.seed}.json", found)
     elif given.all:
         for seed in filter(missing, SEEDS):
-            part = ["--part", "seed", "--seed", str(seed), "--scale", str(given.scale)]
-            part += ["--base", str(given.base)] if given.base else []
-            subprocess.run([sys.executable, __file__, "--run", str(given.run), *part], check=True)
+            subprocess.run(command(seed, "--part", "seed"), check=True)
     parts = [read_json(kept / f"seed-{seed}.json") for seed in SEEDS if not missing(seed)]
     report(parts, [seed for seed in SEEDS if missing(seed)], kept / "tried.md", is_real)
 

@@ -16,18 +16,24 @@ from nextword.evaluate.task import text_of
 
 
 def shuffled(rows: Sequence[Conversation], seed: int) -> list[Conversation]:
-    """Each conversation with the answer of the next one of its kind, in an order that a hash decides."""
-    kinds: dict[Any, list[int]] = defaultdict(list)
-    for at, one in enumerate(rows):
-        kinds[tuple(str(one.meta.get(name, "")) for name in ("form", "lang", "type"))].append(at)
-    answers = [one.messages[-1] for one in rows]
+    """Each answer replaced by the next one of its kind, in an order that a hash decides."""
+    kinds: dict[Any, list[tuple[int, int]]] = defaultdict(list)
+    for row, one in enumerate(rows):
+        said = [at for at, message in enumerate(one.messages) if message.role == "assistant"]
+        for at, type in zip(said, _types(one, len(said)), strict=True):
+            kinds[one.meta.get("form"), one.meta.get("lang"), type].append((row, at))
+    messages = [list(one.messages) for one in rows]
     for kind in kinds.values():
-        order = sorted(kind, key=lambda at: digest(f"shuffled:{seed}:{at}"))
-        for at, other in zip(order, [*order[1:], *order[:1]], strict=True):
-            answers[at] = rows[other].messages[-1]
-    return [
-        replace(one, messages=[*one.messages[:-1], answer]) for one, answer in zip(rows, answers, strict=True)
-    ]
+        order = sorted(kind, key=lambda place: digest(f"shuffled:{seed}:{place}"))
+        for (row, at), (other, there) in zip(order, [*order[1:], *order[:1]], strict=True):
+            messages[row][at] = rows[other].messages[there]
+    return [replace(one, messages=texts) for one, texts in zip(rows, messages, strict=True)]
+
+
+def _types(one: Conversation, answers: int) -> list[str]:
+    """Of each answer, what it was asked for: the conversation's own type, then those of its follow-ups."""
+    further = [id.split(":")[1] for id in one.meta.get("further", ())]
+    return [str(one.meta.get("type", ""))] * (answers - len(further)) + further
 
 
 def quoting(model: Any) -> Examinee:

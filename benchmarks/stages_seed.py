@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from stages_exam import columns, constant, quoting, saying, shuffled
 from stages_hh import hh_comparisons
 from stages_plan import Plan
-from stages_way import Step, Way, timed
+from stages_way import Step, Way, done, timed
 
 from nextword.common.dialogue import Comparison, read_comparisons, read_conversations, write_conversations
 from nextword.common.files import read_json
@@ -42,20 +42,29 @@ class Seed:
     def __init__(self, run: Path, plan: Plan, seed: int, folder: Path, base: Path | None = None) -> None:
         """base: a model to begin with, in place of pretraining one."""
         self.run, self.plan, self.seed, self.folder, self.begin = run, plan, seed, folder, base
-        self.way = Way(folder, {**asdict(plan), "corpus": corpus(run), "seed": seed, "begin": str(base)})
 
-    def work(self) -> dict[str, Any]:
-        """Take every step that is not done; returns what the seed has found."""
+    def work(self, command: Callable[[str], list[str]]) -> dict[str, Any]:
+        """Take every step that is not done; returns what the seed has found.
+
+        command: what calls `do` of a step, by its name, in a process of its own.
+        """
+        facts = {
+            **asdict(self.plan), "corpus": corpus(self.run), "seed": self.seed, "begin": str(self.begin),
+        }  # fmt: skip
         with working_in(self.folder):
-            for step in self.steps():
-                self.way.take(step)
-        return self.found()
+            way = Way(self.folder, facts, list(self.steps()), command)
+            way.take()
+        return self.found(way)
+
+    def do(self, name: str) -> None:
+        """Take one step, in this process."""
+        done(next(step for step in self.steps() if step.name == name), self.folder)
 
     def steps(self) -> Iterator[Step]:
+        yield Step("base", self._base, uses=BASE_USES, threads=2)
         yield Step("seed", self._seed, uses=("conversations",))
         yield Step("index", self._index)
         yield Step("lessons", self._lessons, ("seed", "index"), ("lessons",))
-        yield Step("base", self._base, uses=BASE_USES)
         yield Step("finetuned", self._finetuned, ("base", "lessons"), SFT_USES)
         yield Step("shuffled", self._shuffled, ("base", "lessons"), SFT_USES)
         yield Step("compared", self._compared, ("finetuned",), ("compared", "answers"))
@@ -91,12 +100,15 @@ class Seed:
             return {"pages": len(index)}
 
     def _lessons(self) -> Any:
+        from nextword.data.follow_ups import FollowUps
+        from nextword.data.seed import FURTHER
         from nextword.recipes.searched import searched
         from nextword.tools.search import Index
 
+        further = FollowUps(read_questions(self.folder / "seed" / FURTHER))
         seeded = read_conversations(self.folder / "seed" / "train.jsonl")
         with Index.open(self._pages) as index:
-            rows = list(searched(seeded, index, self.plan.lessons))
+            rows = list(searched(seeded, index, self.plan.lessons, further))
         rows += [one for path in own_conversations() for one in read_conversations(path)]
         folder = self.folder / "lessons"
         write_conversations(folder / "shuffled.jsonl", shuffled(rows, self.seed))
@@ -303,11 +315,11 @@ class Seed:
 
     # What it found
 
-    def found(self) -> dict[str, Any]:
+    def found(self, way: Way) -> dict[str, Any]:
         """Everything a report needs: small enough to keep, and enough to draw intervals anew."""
         arms = {
             f"{step.removeprefix('answers-')}:{path.stem}": list(read_answers(path))
-            for step in self.way.steps
+            for step in way.steps
             if step.startswith("answers-")
             for path in sorted((self.folder / step).glob("*.jsonl"))
         }
@@ -320,7 +332,8 @@ class Seed:
             "seed": self.seed,
             "commit": commit(),
             "cores": os.cpu_count(),
-            "steps": {name: timed(step) for name, step in self.way.steps.items()},
+            "walked": round(way.walked, 1),
+            "steps": {step.name: timed(way.steps[step.name]) for step in way.all},
             "questions": questions,
             "answers": {name: columns(results) for name, results in arms.items()},
         }

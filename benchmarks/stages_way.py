@@ -2,6 +2,10 @@
 
 A step keeps its things in FOLDER/NAME. It is done again, from nothing, when what it takes from the plan has
 changed or a step that it builds on was done again; one that was stopped goes on, if what it calls can.
+
+Every step is a process of its own, and two go side by side: two threads learn a tiny model a half faster than
+one, but two models are learnt in the time of one. So a step has one thread, unless nearly all others wait for
+it.
 """
 
 from __future__ import annotations
@@ -9,16 +13,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, is_dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+from nextword.common.errors import Failure
 from nextword.common.files import read_json, write_json
 from nextword.common.provenance import commit
 from nextword.common.records import digest
+
+AT_ONCE = 2
+"""Steps side by side: one for each core that a seed is to have."""
+LOOK = 0.1
+"""Seconds between looks at the steps that are on their way."""
 
 
 @dataclass(frozen=True)
@@ -29,50 +44,139 @@ class Step:
     work: Callable[[], Any]
     after: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    threads: int = 1
+
+
+@dataclass
+class Going:
+    """A step on its way."""
+
+    step: Step
+    process: subprocess.Popen[bytes]
+    began: float = field(default_factory=time.perf_counter)
 
 
 class Way:
-    """The steps of one seed, their times and results, in FOLDER/way.json."""
+    """The steps of one seed, their times and results, in FOLDER/way.json.
 
-    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.folder, self.facts, self.path = folder, facts, folder / "way.json"
-        self.steps: dict[str, dict[str, Any]] = read_json(self.path) if self.path.exists() else {}
+    command: what to run for a step, given its name; it calls `done` with the step and the folder.
+    """
 
-    def take(self, step: Step) -> None:
-        """Do a step, go on with it, or leave it when it is done."""
-        named = {name: self.facts[name] for name in ("corpus", "seed", *step.uses)}
-        key = digest(json.dumps([named, [self.steps[name]["made"] for name in step.after]]))[:16]
+    def __init__(
+        self, folder: Path, facts: dict[str, Any], steps: Sequence[Step], command: Callable[[str], list[str]]
+    ) -> None:
+        self.folder, self.facts, self.path, self.command = folder, facts, folder / "way.json", command
+        self.all = steps
+        known = read_json(self.path) if self.path.exists() else {}
+        self.steps: dict[str, dict[str, Any]] = known.get("steps", {})
+        self.walked: float = known.get("walked", 0.0)
+        """Seconds that this took, steps side by side counted once."""
+
+    def take(self) -> None:
+        """Take every step that is not done, each as soon as those it builds on are."""
+        going: list[Going] = []
+        clock = time.perf_counter()
+        try:
+            while going or self._left():
+                going += self._begun(going)
+                time.sleep(LOOK)
+                going = [one for one in going if not self._has_ended(one)]
+                now = time.perf_counter()
+                self.walked, clock = self.walked + now - clock, now
+        finally:
+            for one in going:
+                one.process.send_signal(signal.SIGTERM)
+            for one in going:
+                self._has_ended(one, wait=True)
+            self._keep()
+
+    # One step
+
+    def _begun(self, going: Sequence[Going]) -> list[Going]:
+        """Steps begun now: in their order, as soon as those they build on are done."""
+        names = {one.step.name for one in going}
+        ready = (
+            step for step in self._left() if step.name not in names and all(map(self._is_done, step.after))
+        )
+        return [self._go(step) for step in islice(ready, AT_ONCE - len(going))]
+
+    def _go(self, step: Step) -> Going:
+        key = self._key(step)
         known = self.steps.get(step.name)
         if known is None or known["key"] != key:
             shutil.rmtree(self.folder / step.name, ignore_errors=True)
             known = {"key": key, "wall": 0.0, "cpu": 0.0, "begun": 0, "ended": 0, "is_done": False}
-        if known["is_done"]:
-            return
-        self._kept(step.name, known, begun=known["begun"] + 1)
-        wall, cpu = time.perf_counter(), processor()
-        try:
-            known |= {"result": plain(step.work()), "is_done": True, "commit": commit(), "made": now()}
-        finally:
-            known |= {
-                "wall": known["wall"] + time.perf_counter() - wall,
-                "cpu": known["cpu"] + processor() - cpu,
-            }
-            self._kept(step.name, known, ended=known["ended"] + 1)
-        print(f"{step.name}: {known['wall']:.0f} s, {known['cpu']:.0f} s of processor time", flush=True)
+        self.steps[step.name] = {**known, "begun": known["begun"] + 1}
+        self._keep()
+        self._result(step.name).unlink(missing_ok=True)
+        threads = {"OMP_NUM_THREADS": str(step.threads), "RAYON_NUM_THREADS": str(step.threads)}
+        return Going(step, subprocess.Popen(self.command(step.name), env={**os.environ, **threads}))
 
-    def _kept(self, name: str, known: dict[str, Any], **more: Any) -> None:
-        known |= more
-        self.steps[name] = known
-        write_json(self.path, self.steps)
+    def _has_ended(self, one: Going, wait: bool = False) -> bool:
+        """Whether a step's process is over; its times and its result are kept then."""
+        pid, status, used = os.wait4(one.process.pid, 0 if wait else os.WNOHANG)
+        if not pid:
+            return False
+        one.process.returncode = os.waitstatus_to_exitcode(status)
+        known, result = self.steps[one.step.name], self._result(one.step.name)
+        known["wall"] += time.perf_counter() - one.began
+        known["cpu"] += used.ru_utime + used.ru_stime
+        known["ended"] += 1
+        if one.process.returncode == 0:
+            known |= {
+                "result": read_json(result)["result"],
+                "is_done": True,
+                "commit": commit(),
+                "made": now(),
+            }
+            print(
+                f"{one.step.name}: {known['wall']:.0f} s, {known['cpu']:.0f} s of processor time", flush=True
+            )
+        self._keep()
+        if one.process.returncode and not wait:
+            raise Failure(f"{one.step.name} ended with exit code {one.process.returncode}", where=self.folder)
+        return True
+
+    # What is known
+
+    def _left(self) -> list[Step]:
+        return [step for step in self.all if not self._is_done(step.name)]
+
+    def _is_done(self, name: str) -> bool:
+        """Whether a step is done, of this plan and of what it builds on as that is now."""
+        step = next(step for step in self.all if step.name == name)
+        known = self.steps.get(name, {"is_done": False})
+        return bool(
+            known["is_done"] and all(map(self._is_done, step.after)) and known["key"] == self._key(step)
+        )
+
+    def _key(self, step: Step) -> str:
+        named = {name: self.facts[name] for name in ("corpus", "seed", *step.uses)}
+        return digest(json.dumps([named, [self.steps[name]["made"] for name in step.after]]))[:16]
+
+    def _result(self, name: str) -> Path:
+        return self.folder / "results" / f"{name}.json"
+
+    def _keep(self) -> None:
+        write_json(self.path, {"walked": self.walked, "steps": self.steps})
+
+
+def done(step: Step, folder: Path) -> None:
+    """Do a step in this process, and leave its result where the way looks for it."""
+    Thread(target=_not_alone, args=(os.getppid(),), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    write_json(folder / "results" / f"{step.name}.json", {"result": plain(step.work())})
+
+
+def _not_alone(parent: int) -> None:
+    """End this process when the one that began it is gone, killed: it would be begun a second time."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def processor() -> float:
-    """Seconds of processor time so far, of all threads and of children that have ended."""
-    return sum(os.times()[:4])
 
 
 def plain(result: Any) -> Any:

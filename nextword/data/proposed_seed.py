@@ -84,7 +84,7 @@ def seed_of_approved(settings: QuestionSettings, approved: Path, out: Path) -> d
         "questions": {"train": counted(train), "heldout": counted(held)},
         **{name: forms(rows) for name, rows in made.items()},
     }
-    write_seed(out, settings, made, train, held, found, approved=approved)
+    write_seed(out, settings, made, train, held, train, found, approved=approved)
     return found
 
 

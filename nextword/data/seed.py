@@ -10,8 +10,9 @@ Nobody has to write them, because the documentation is its own answer key. Four 
     copying       copying.py
 
 The folder gets train.jsonl, heldout.jsonl (conversations), own.jsonl (those that people wrote, to train on as
-well), questions.train.jsonl (for a reward that a machine computes), questions.heldout.jsonl (for evaluation),
-run.json and seed.json (counts, bytes, and how often the most common answers occur).
+well), questions.train.jsonl (for a reward that a machine computes), questions.further.jsonl (what else the
+pages to train on tell, for follow_ups.py), questions.heldout.jsonl (for evaluation), run.json and seed.json
+(counts, bytes, and how often the most common answers occur).
 
 Functions of the held-out part appear in no training question, and none is held out that the hand-written
 conversations name. A neighbouring entry on a page shown in training may be one of theirs, but what is shown
@@ -27,6 +28,7 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +56,13 @@ from nextword.data.questions import (
 SOURCE = "python-docs"
 HELDOUT_SHARE = 0.1
 """Held-out conversations, as a share of those to train on."""
-QUESTIONS, TO_LEARN = "questions.heldout.jsonl", "questions.train.jsonl"
+QUESTIONS, TO_LEARN, FURTHER = (f"questions.{name}.jsonl" for name in ("heldout", "train", "further"))
 OURS = (
     "seed.json",
     "run.json",
     QUESTIONS,
     TO_LEARN,
+    FURTHER,
     *(f"{name}.jsonl" for name in ("train", "heldout", "own", "searched")),
 )
 """The files of a `seed` folder, that of a later stage included: one with others in it is never replaced."""
@@ -107,7 +110,10 @@ def seed_conversations(
         **{name: forms(conversations) for name, conversations in made.items()},
         "seconds": round(clock() - begun, 1),
     }
-    write_seed(out, settings, made, train, held, found, crawl=crawl)
+    further = [
+        replace(one, excerpt="") for one in _chosen(to_train, len(LANGUAGES) * len(to_train), settings)
+    ]
+    write_seed(out, settings, made, train, held, further, found, crawl=crawl)
     return found
 
 
@@ -117,10 +123,12 @@ def write_seed(
     made: Mapping[str, Sequence[Conversation]],
     train: Sequence[Question],
     held: Sequence[Question],
+    further: Sequence[Question],
     found: Mapping[str, Any],
     **inputs: Path,
 ) -> None:
-    """Write a seed folder: conversations by name, questions to train on and held out, what was found.
+    """Write a seed folder: conversations by name, questions to train on, held out and to go on with, what was
+    found.
 
     inputs: what it was made from, by name, for the provenance; none of it is ever replaced.
     """
@@ -129,6 +137,7 @@ def write_seed(
             write_conversations(folder / f"{name}.jsonl", conversations)
         write_questions(folder / QUESTIONS, held)
         write_questions(folder / TO_LEARN, train)
+        write_questions(folder / FURTHER, further)
         write_provenance(folder / "run.json", settings, **{name: str(path) for name, path in inputs.items()})
         write_json(folder / "seed.json", found)
 

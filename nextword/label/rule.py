@@ -37,11 +37,13 @@ class RuleLabeller:
         write: Write | None = None,
         good: float = 0.5,
         close: float = 0.0,
+        only_best: bool = False,
     ) -> None:
         """name: what the rule is. good: the least score of an answer that may stand. close: the largest
-        difference that is still a tie."""
+        difference that is still a tie. only_best: says which answers are best, and of the others nothing."""
         self.person = people.machine(owner, f"rule:{name}")
         self.desk, self.score, self.write, self.good, self.close = desk, score, write, good, close
+        self.only_best = only_best
 
     def work(self, project: int, kinds: Sequence[str] | None = None, most: int | None = None) -> int:
         """Label until the queue is empty, or `most` tasks; returns how many were submitted.
@@ -86,6 +88,8 @@ class RuleLabeller:
         order = sorted(range(len(scores)), key=lambda at: -scores[at])
         for better, worse in pairwise(order):
             ranks[worse] = ranks[better] + (scores[better] - scores[worse] > self.close)
+        if self.only_best:
+            ranks = [min(rank, 2) for rank in ranks]
         return {"ranks": ranks, "bad": max(scores) < self.good}
 
     def _rated(self, item: Item) -> Json:

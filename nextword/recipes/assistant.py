@@ -118,16 +118,20 @@ class AssistantStages:
 
     def _search(self) -> Any:
         from nextword.common.dialogue import read_conversations, write_conversations
+        from nextword.data.follow_ups import FollowUps
+        from nextword.data.questions import read_questions
+        from nextword.data.seed import FURTHER
         from nextword.recipes.searched import searched
         from nextword.tools.search import Index
 
-        most = round(LESSONS_A_MINUTE * self.minutes)
+        most, seed = round(LESSONS_A_MINUTE * self.minutes), self.folder / "seed"
+        further = FollowUps(read_questions(seed / FURTHER))
         with (
             self.progress("search", "conversations") as progress,
             Index.open(self.folder / "search.db") as index,
         ):
             progress.set(0, total=most)
-            rows = searched(read_conversations(self.folder / "seed" / "train.jsonl"), index, most, progress)
+            rows = searched(read_conversations(seed / "train.jsonl"), index, most, further, progress)
             return {"conversations": write_conversations(self._lessons, rows)}
 
     def _finetune(self) -> Any:

@@ -5,9 +5,12 @@
     OUT/comparisons.jsonl  chosen and rejected answers, for the reward model and for alignment
 
 The rule stands in for people where there are none, in `make` and in tests. It knows the answer that the seed
-data holds, and prefers the answer that shares more words with it (token F1 of the whole answer), which also
-speaks against saying more than was asked. Asked is what a page answers: of what it should know by heart a
-small model can only learn to sound sure.
+data holds, and says which answer is best: the one that shares most words with it (token F1 of the whole
+answer), which also speaks against saying more than was asked. Which of two wrong answers is the better one it
+does not say, since who learns from comparisons learns to say what was chosen. Asked is what a page answers:
+of what it should know by heart a small model can only learn to sound sure. Some of it is what people wrote
+answers to (who are you, please do what I should not): a model that is only asked about pages forgets how to
+refuse.
 
 What is compared are answers of the model, the known answer (as people's demonstrations were compared by
 Stiennon et al. 2020: a small model seldom writes a right and a wrong answer to one question), and
@@ -27,6 +30,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +51,8 @@ PART = re.compile(r"[^\s(),]+(?: ?= ?[^\s(),]+)?|\([^()\n]*\)")
 """A piece of a line: a name, a name and its default, or what stands between parentheses."""
 FROM_MEMORY = "closed-book"
 """The form of questions that are asked without a page."""
+MOST_ANSWERS = 4
+"""That a person is asked to compare at once."""
 KNOWN = "seed"
 MISQUOTED = "misquotation"
 """By whom answers are said to be that the model did not give."""
@@ -58,11 +64,14 @@ class ComparingSettings:
 
     questions: int = option(256, "questions answered, at most", least=1)
     answers: int = option(2, "answers to each, which are then compared", least=1, most=4)
+    own: float = option(0.1, "share of them that people wrote the answers to", least=0, most=1)
     known: bool = option(True, "the known answer is compared with them")
-    misquotes: int = option(1, "answers made by quoting another place of the page", least=0, most=2)
+    misquotes: int = option(
+        2, "answers made by quoting another place of the page; four in all", least=0, most=3
+    )
     temperature: float = option(1.0, "how freely they are drawn", above=0)
     answer_tokens: int = option(48, "tokens of an answer, at most", least=1)
-    close: float = option(0.1, "difference in F1 that is a tie", least=0, most=1)
+    close: float = option(0.0, "difference in F1 to the best that is a tie", least=0, most=1)
     name: str = option("assistant", "what the answers are said to be by")
     seed: int = option(0, "of the choice of questions and of the answers")
 
@@ -98,7 +107,14 @@ def compared_by_rule(
         ).id
         made = office.intake.read(owner, project, out / "answers.jsonl", kind="compare")
         rule = RuleLabeller(
-            office.people, office.desk, owner, "f1", _Rule(known), good=0.0, close=settings.close
+            office.people,
+            office.desk,
+            owner,
+            "f1",
+            _Rule(known),
+            good=0.0,
+            close=settings.close,
+            only_best=True,
         )
         labelled = rule.work(project)
         version = office.datasets.cut(owner, project, "comparisons", "comparisons", out / "comparisons.jsonl")
@@ -107,13 +123,31 @@ def compared_by_rule(
 
 def questions(settings: ComparingSettings, seed_data: Path) -> list[Conversation]:
     """Conversations of the seed data that ask and answer once, by a hash: the same ones for a seed."""
-    found = [
+    about_pages = [
         one
         for one in read_conversations(seed_data / "train.jsonl")
         if one.meta.get("question") and one.meta.get("form") != FROM_MEMORY
     ]
-    found.sort(key=lambda one: digest(f"compared:{settings.seed}:{one.meta['form']}:{one.meta['question']}"))
-    return list({_key(plain(one.messages[:-1])): one for one in found}.values())[: settings.questions]
+    path = seed_data / "own.jsonl"
+    own = [one for one in read_conversations(path) if _answers_once(one)] if path.exists() else []
+    wanted = round(settings.own * settings.questions)
+    own = _drawn(own, wanted, settings.seed)
+    return _drawn(
+        [*own, *_drawn(about_pages, settings.questions - len(own), settings.seed)], None, settings.seed
+    )
+
+
+def _drawn(found: list[Conversation], most: int | None, seed: int) -> list[Conversation]:
+    """At most so many with different prompts, in an order that a hash decides."""
+    by_prompt = {_key(plain(one.messages[:-1])): one for one in found}
+    order = sorted(by_prompt, key=lambda key: digest(f"compared:{seed}:{key}"))
+    return [by_prompt[key] for key in order[:most]]
+
+
+def _answers_once(one: Conversation) -> bool:
+    return (
+        one.messages[-1].role == "assistant" and sum(each.role == "assistant" for each in one.messages) == 1
+    )
 
 
 def misquoted(one: Conversation) -> list[str]:
@@ -149,12 +183,12 @@ def _answered(
     replies = answers(model, draws, sampling, progress, seeds)
     for at, one in enumerate(asked):
         given = replies[at * settings.answers : (at + 1) * settings.answers]
-        texts = dict.fromkeys(reply.text.strip() for reply in given if reply.end == "stop")
+        texts = dict.fromkeys(reply.text.strip() for reply in given if reply.end in ("stop", "length"))
         texts.pop("", None)
-        by = dict.fromkeys(texts, settings.name)
+        by = dict.fromkeys(islice(texts, MOST_ANSWERS - settings.known), settings.name)
         if settings.known:
             by.setdefault(str(one.messages[-1].content), KNOWN)
-        for text in misquoted(one)[: settings.misquotes]:
+        for text in misquoted(one)[: min(settings.misquotes, MOST_ANSWERS - len(by))]:
             by.setdefault(text, MISQUOTED)
         if len(by) >= 2:
             yield {

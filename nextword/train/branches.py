@@ -53,6 +53,26 @@ class Tree:
         return sum(len(self.prefix) + len(branch.ids) for branch in self.branches)
 
 
+def merged(trees: Sequence[Tree]) -> tuple[list[Tree], list[int]]:
+    """Trees that begin alike as one, equal branches once; and every branch's number among those that stay.
+
+    Comparisons of four answers to one question are six pairs, whose prompt is then computed once, not six
+    times.
+    """
+    forest: dict[tuple[int, ...], dict[Branch, int]] = {}
+    for tree in trees:
+        branches = forest.setdefault(tree.prefix, {})
+        for branch in tree.branches:
+            branches.setdefault(branch, len(branches))
+    sizes = itertools.accumulate(map(len, forest.values()), initial=0)
+    begins = dict(zip(forest, sizes, strict=False))
+    kept = [Tree(prefix, tuple(branches)) for prefix, branches in forest.items()]
+    numbers = [
+        begins[tree.prefix] + forest[tree.prefix][branch] for tree in trees for branch in tree.branches
+    ]
+    return kept, numbers
+
+
 @dataclass(frozen=True)
 class Packed:
     """Trees as one row of T tokens. Sequences are numbered by tree, then by branch; N are scored in all.

@@ -5,7 +5,8 @@ turn is part of the prompt. What cannot be compared is left out and counted with
 are the same, an answer without words, a sequence longer than the context (never cut: the cut would fall on
 the answer, and a preference for half an answer is none).
 
-Train and held-out are split by the prompt, so that no question is on both sides.
+Train and held-out are split by the prompt, so that no question is on both sides; and a step takes all pairs
+of a prompt.
 """
 
 from __future__ import annotations
@@ -143,6 +144,27 @@ class Draws:
             random.Random(f"{self.seed} {epoch}").shuffle(order)
             self._orders = {epoch: order} | {e: o for e, o in self._orders.items() if e == epoch - 1}
         return self._orders[epoch][place]
+
+
+class PromptDraws(Draws):
+    """Indices of all records of `batch` prompts at a time.
+
+    Pairs of answers to one question are learnt together (Ouyang et al. 2022, 3.5): apart, each answer would
+    be learnt several times an epoch, and the prompt computed for each pair.
+    """
+
+    def __init__(self, prompts: Sequence[str], batch: int, seed: int) -> None:
+        groups: dict[str, list[int]] = {}
+        for number, prompt in enumerate(prompts):
+            groups.setdefault(prompt, []).append(number)
+        self.groups = list(groups.values())
+        super().__init__(max(len(groups), 1), batch, seed)
+        self.records = round(len(prompts) / self.n * batch)
+        """Of a batch, in the mean."""
+
+    def next(self) -> list[int]:
+        """The next batch's records."""
+        return [number for group in super().next() for number in self.groups[group]]
 
 
 def _tree(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nextword.model.llama import Llama
 from nextword.train import preference_losses as losses
-from nextword.train.branches import Packed, Tree, pack_trees
+from nextword.train.branches import Packed, Tree, merged, pack_trees
 from nextword.train.objective import Objective
 from nextword.train.preference import PreferenceSettings
 from nextword.train.sequence_logprobs import Scored, token_logprobs
@@ -52,9 +52,10 @@ class PreferenceObjective:
     def compared(self, batch: PairBatch) -> Objective:
         """Two answers to each prompt."""
         method, beta = self.settings.method, self.settings.strength
-        packed, scored = self._scored(batch.trees, prompts=method == "orpo")
-        chosen, rejected = packed.summed(scored.logprobs).view(-1, 2).unbind(1)
-        tokens, rejected_tokens = packed.counts.view(-1, 2).unbind(1)
+        trees, answers = merged(batch.trees)
+        packed, scored = self._scored(trees, prompts=method == "orpo")
+        chosen, rejected = packed.summed(scored.logprobs)[answers].view(-1, 2).unbind(1)
+        tokens, rejected_tokens = packed.counts[answers].view(-1, 2).unbind(1)
         ref_chosen, ref_rejected = batch.reference.to(self.device).unbind(1)
         both = chosen, rejected, ref_chosen, ref_rejected
         rewards = beta * (chosen - ref_chosen), beta * (rejected - ref_rejected)

@@ -18,7 +18,7 @@ from nextword.common.progress import Progress
 from nextword.common.records import read_records
 from nextword.train.assistant import Assistant, fingerprint
 from nextword.train.branches import Branch, Tree
-from nextword.train.comparisons import Compared, Draws, Judged, Kept, compared, judged, rated
+from nextword.train.comparisons import Compared, Draws, Judged, Kept, PromptDraws, compared, judged, rated
 from nextword.train.curves import Panel, draw_curves
 from nextword.train.distributed import Processes
 from nextword.train.divergence import divergence
@@ -111,13 +111,13 @@ class PreferenceRun:
         trainer = ObjectiveStep(self.objective, parameters, optimiser, self.settings.clip)
         records = self.kept.train
         return self.stage.loop(
-            self.stage.horizon(self.model.config, len(records)),
+            self.stage.horizon(self.model.config, self.train_batches.draws.n),
             self.model,
             trainer,
             optimiser,
             self.train_batches,
             config=self.model.config,
-            tokens=mean_tokens([record.tree.tokens for record in records], self.settings.batch),
+            tokens=mean_tokens([record.tree.tokens for record in records], self.train_batches.a_batch),
             write_model=lambda folder: self.assistant.save(self.model, folder),
             look=lambda step, steps: self._look(step, steps, progress),
             began=began,
@@ -186,6 +186,7 @@ class PreferenceRun:
 class RecordBatches:
     """Records in an order drawn anew each epoch, each with what the reference says of its answers.
 
+    draws: prompts, with all their pairs; kto: answers. a_batch: records of a batch, in the mean.
     reference: (S,) in the records' order. model: asked for answers after other prompts (kto).
     """
 
@@ -199,7 +200,13 @@ class RecordBatches:
     ) -> None:
         self.records, self.model, self.dtype = records, model, dtype
         self.answers = reference.view(len(records), -1) if records else reference
-        self.draws = Draws(max(len(records), 1), settings.batch, settings.seed)
+        place = settings.batch, settings.seed
+        self.draws: Draws
+        if settings.method == "kto":  # each answer by itself
+            self.draws, self.a_batch = Draws(max(len(records), 1), *place), settings.batch
+        else:
+            prompts = PromptDraws([record.prompt for record in records], *place)
+            self.draws, self.a_batch = prompts, prompts.records
 
     def next(self) -> PairBatch | JudgedBatch:
         """The next batch."""

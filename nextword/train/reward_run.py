@@ -15,9 +15,9 @@ from nextword.common.errors import BadInput
 from nextword.common.progress import Progress
 from nextword.model.scalar_head import ScalarLlama, save_scalar
 from nextword.train.assistant import Assistant, fingerprint
-from nextword.train.branches import Packed, Tree, pack_trees
+from nextword.train.branches import Packed, Tree, merged, pack_trees
 from nextword.train.calibration import Calibration, Verdict, calibration, draw_calibration
-from nextword.train.comparisons import Compared, Draws, compared
+from nextword.train.comparisons import Compared, PromptDraws, compared
 from nextword.train.curves import Panel, draw_curves
 from nextword.train.distributed import Processes
 from nextword.train.loop import Loop
@@ -62,7 +62,8 @@ class RewardRun:
         records = [*self.kept.train, *self.kept.held_out]
         self.stage = Stage.begin(settings, out, processes, assistant, trunk, records, data=names)
         self.model = ScalarLlama.on(self.assistant.model, settings.seed)
-        self.draws = Draws(len(self.kept.train), settings.batch, settings.seed)
+        prompts = [pair.prompt for pair in self.kept.train]
+        self.draws = PromptDraws(prompts, settings.batch, settings.seed)
 
     def train(self, progress: Progress, began: float) -> RewardResult:
         """Resume if there is something to resume, train, and take a last look."""
@@ -81,8 +82,10 @@ class RewardRun:
     def objective(self, numbers: Sequence[int]) -> Objective:
         """The mean loss of these training pairs."""
         pairs = [self.kept.train[number] for number in numbers]
-        packed = pack_trees([pair.tree for pair in pairs]).to(self.stage.processes.device)
-        chosen, rejected = answer_rewards(self.model, packed, self.stage.dtype).view(-1, 2).unbind(1)
+        trees, answers = merged([pair.tree for pair in pairs])
+        packed = pack_trees(trees).to(self.stage.processes.device)
+        rewards = answer_rewards(self.model, packed, self.stage.dtype)
+        chosen, rejected = rewards[answers].view(-1, 2).unbind(1)
         margin = torch.tensor([pair.margin for pair in pairs], device=chosen.device) * self.settings.margin
         loss = bradley_terry(chosen, rejected, margin, self.settings.centre).mean()
         facts = {
@@ -104,13 +107,13 @@ class RewardRun:
         optimiser = self.stage.optimiser(self.model)
         trainer = ObjectiveStep(self.objective, list(self.model.parameters()), optimiser, self.settings.clip)
         return self.stage.loop(
-            self.stage.horizon(self.model.config, len(self.kept.train)),
+            self.stage.horizon(self.model.config, self.draws.n),
             self.model,
             trainer,
             optimiser,
             self.draws,
             config=self.model.config,
-            tokens=mean_tokens([pair.tree.tokens for pair in self.kept.train], self.settings.batch),
+            tokens=mean_tokens([pair.tree.tokens for pair in self.kept.train], self.draws.records),
             write_model=lambda to: save_scalar(self.model, to, self.assistant.pad, self.assistant.folder),
             look=lambda step, steps: self._look(step, steps, progress),
             began=began,
@@ -155,8 +158,9 @@ def answer_rewards(model: ScalarLlama, packed: Packed, dtype: torch.dtype | None
 @torch.no_grad()
 def tree_rewards(model: ScalarLlama, trees: Sequence[Tree], dtype: torch.dtype | None = None) -> list[float]:
     """Rewards of all answers, tree by tree, branch by branch."""
+    forest, numbers = merged(trees)
     found: list[float] = []
-    for piece in in_pieces(trees, 16_384):
+    for piece in in_pieces(forest, 16_384):
         packed = pack_trees(piece).to(model.frequencies.device)
         found += answer_rewards(model, packed, dtype).tolist()
-    return found
+    return [found[number] for number in numbers]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nextword.model.fused_logprobs import target_logprobs
 from nextword.model.llama import Llama
-from nextword.train.branches import Packed, Tree, pack_trees
+from nextword.train.branches import Packed, Tree, merged, pack_trees
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,12 @@ def sequence_logprobs(
 ) -> list[float]:
     """ln p of each answer's scored tokens together, tree by tree, branch by branch; no gradient is kept."""
     device = model.frequencies.device
+    forest, numbers = merged(trees)
     found: list[float] = []
-    for piece in in_pieces(trees, tokens_at_once):
+    for piece in in_pieces(forest, tokens_at_once):
         packed = pack_trees(piece).to(device)
         found += packed.summed(token_logprobs(model, packed, dtype).logprobs).tolist()
-    return found
+    return [found[number] for number in numbers]
 
 
 def in_pieces(trees: Iterable[Tree], tokens: int) -> Iterator[list[Tree]]:

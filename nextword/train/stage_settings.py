@@ -18,7 +18,7 @@ class StageSettings:
     epochs: float = option(1.0, "times that everything is seen", least=0)
     minutes: float = option(0.0, "time to train for, looks and saving included; 0 counts epochs", least=0)
     steps: int = option(0, "steps to train for; 0 counts epochs or minutes", least=0)
-    batch: int = option(16, "records of a step", least=1)
+    batch: int = option(16, "records of a step; of comparisons, prompts with all their pairs", least=1)
     rate: float = option(5e-5, "learning rate (AdamW)", above=0)
     weight_decay: float = option(0.0, "decoupled weight decay of hidden matrices", least=0)
     clip: float = option(1.0, "largest norm of the gradient; 0 does not clip", least=0)

@@ -47,6 +47,12 @@ def test_it_ranks_by_its_score_with_ties_where_scores_are_close(rule, texts, ran
     assert rule.answer(item("compare", answers)) == {"ranks": ranks, "bad": bad}
 
 
+def test_it_may_say_only_which_is_best(rule):
+    rule.only_best = True
+    answers = {"answers": [{"messages": said(text)} for text in ("12", "123456789", "12345", "12345678")]}
+    assert rule.answer(item("compare", answers)) == {"ranks": [2, 1, 2, 1], "bad": False}
+
+
 def test_it_keeps_a_good_draft_and_writes_anew_where_it_knows_an_answer(rule):
     assert rule.answer(item("correct", {"draft": said("long enough")})) == {"messages": said("long enough")}
     assert rule.answer(item("correct", {"draft": said("no")})) == {"text": "an answer"}

@@ -106,10 +106,40 @@ def test_misquotations_lose_and_are_named(tmp_path):
     )
     model = FakeModel('"round(x, /)" is how it is called.')
     compared_by_rule(ComparingSettings(answers=1), model, tmp_path / "seed", tmp_path / "out")
-    (pair,) = made(tmp_path)
-    assert "round" in pair.chosen[0].content and "floor" in pair.rejected[0].content
+    for pair in made(tmp_path):
+        assert "round(x, /)" in pair.chosen[0].content and "round(x, /)" not in pair.rejected[0].content
     (record,) = read_records(tmp_path / "out/answers.jsonl")
-    assert [one["by"] for one in record["answers"]] == ["assistant", "misquotation"]
+    assert [one["by"] for one in record["answers"]] == ["assistant", "misquotation", "misquotation"]
+
+
+@pytest.mark.parametrize(("answers", "misquotes", "all"), [(1, 3, 4), (4, 3, 4), (1, 0, 2)])
+def test_no_more_than_four_answers_are_compared_at_once(tmp_path, answers, misquotes, all):
+    known = '"round(x, /)" is how it is called.'
+    write_conversations(tmp_path / "seed" / "train.jsonl", [about_a_page(known)])
+    model = FakeModel(lambda request: f"answer {request.seed}")
+    settings = ComparingSettings(answers=answers, misquotes=misquotes)
+    compared_by_rule(settings, model, tmp_path / "seed", tmp_path / "out")
+    (record,) = read_records(tmp_path / "out/answers.jsonl")
+    assert len(record["answers"]) == all and known in [one["text"] for one in record["answers"]]
+
+
+def test_only_the_best_answers_are_ever_chosen(tmp_path):
+    known = '"round(x, /)" is how it is called.'
+    write_conversations(tmp_path / "seed" / "train.jsonl", [about_a_page(known)])
+    model = FakeModel(lambda request: '"floor(x)" is how.' if request.seed else '"round(x)" is how.')
+    compared_by_rule(ComparingSettings(), model, tmp_path / "seed", tmp_path / "out")
+    assert {pair.chosen[0].content for pair in made(tmp_path)} == {known}
+
+
+def test_what_people_wrote_is_asked_too(seed):
+    own = [Conversation([Message("user", f"Hello {n}?"), Message("assistant", "Hi.")]) for n in range(9)]
+    long = Conversation([*own[0].messages, *own[1].messages])
+    write_conversations(seed / "own.jsonl", [*own, long])
+    found = questions(ComparingSettings(questions=4, own=0.5), seed)
+    asked = [str(one.messages[0].content) for one in found]
+    assert len(asked) == 4 and sum(text.startswith("Hello") for text in asked) == 2
+    assert all(len(one.messages) == 2 for one in found)
+    assert len(questions(ComparingSettings(questions=4, own=0), seed)) == 2
 
 
 def test_what_no_page_is_shown_for_is_not_asked(seed, tmp_path):

@@ -3,11 +3,14 @@
 import pytest
 
 from nextword.common.records import Conversation, Document, Message
+from nextword.data.follow_ups import FollowUps
 from nextword.data.phrases import NOT_THERE
+from nextword.data.questions import Question
 from nextword.recipes.searched import searched
 from nextword.tools.search import Index
 
 OVEN = "oven\n\nbake(dough, minutes=30)\n    Bake the dough.\n"
+NONE = FollowUps([])
 DISHES = "dishes\n\nbake_tin(size)\n    A tin to bake in.\n"
 
 
@@ -24,7 +27,7 @@ def conversation(question: str, answer: str, form: str = "open-book", lang: str 
 
 
 def made(one: Conversation, index: Index) -> dict[str, Conversation]:
-    return {each.meta["form"]: each for each in searched([one], index, 10)}
+    return {each.meta["form"]: each for each in searched([one], index, 10, NONE)}
 
 
 def test_the_passage_that_holds_the_answer_is_shown_with_it(index):
@@ -46,19 +49,33 @@ def test_other_forms_stay_as_they_are_and_pages_drawn_at_random_go(index):
     rows = [
         conversation("How is bake called?", "x", form) for form in ("copying", "wrong-page", "closed-book")
     ]
-    assert list(searched(rows, index, 10)) == [rows[0], rows[2]]
+    assert list(searched(rows, index, 10, NONE)) == [rows[0], rows[2]]
 
 
 def test_at_most_so_many_are_taken(index):
     rows = [conversation("How is bake called?", '"bake(dough, minutes=30)"')] * 6
-    assert sum(each.meta["form"] == "searched" for each in searched(rows, index, 2)) == 2
+    assert sum(each.meta["form"] == "searched" for each in searched(rows, index, 2, NONE)) == 2
 
 
 def test_one_question_in_a_few_is_shown_a_passage_that_does_not_tell(index):
     rows = [conversation("bake and bake_tin?", '"bake(dough, minutes=30)"')] * 8
-    assert sum(each.meta["form"] == "searched-wrong" for each in searched(rows, index, 8)) == 2
+    assert sum(each.meta["form"] == "searched-wrong" for each in searched(rows, index, 8, NONE)) == 2
 
 
 def test_a_question_whose_answer_is_not_found_keeps_its_own_page(index):
     one = conversation("zzz?", '"yyy"')
-    assert list(searched([one], index, 10)) == [one]
+    assert list(searched([one], index, 10, NONE)) == [one]
+
+
+def test_what_else_a_passage_tells_is_asked_next_of_the_page_it_is_from(index):
+    tin = Question(
+        "t:en", "quote", "en", "What is bake_tin?", '"A tin to bake in."', ["A tin to bake in."],
+        "http://docs.test/dishes", "t", "",
+    )  # fmt: skip
+    one = conversation("bake, bake_tin?", '"bake(dough, minutes=30)"')
+    rows = {each.meta["form"]: each for each in searched([one], index, 10, FollowUps([tin]))}
+    assert rows["searched"].meta.get("further") is None
+    wrong = rows["searched-wrong"]
+    assert [message.content for message in wrong.messages[2:]] == [
+        NOT_THERE["en"], "What is bake_tin?", '"A tin to bake in."',
+    ]  # fmt: skip

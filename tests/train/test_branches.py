@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.train.branches import Branch, Tree, pack_trees
+from nextword.train.branches import Branch, Tree, merged, pack_trees
 from nextword.train.sequence_logprobs import in_pieces, sequence_logprobs, token_logprobs
 
 ids = st.integers(0, 99)
@@ -125,3 +125,14 @@ def test_a_prompts_own_tokens_can_be_scored_each_once(forest):
     assert torch.equal(flat[at + 1], packed.prompt_targets) and torch.equal(
         positions[at] + 1, positions[at + 1]
     )
+
+
+@given(st.lists(trees, min_size=1, max_size=6))
+@settings(max_examples=100)
+def test_merged_trees_hold_every_sequence_once(forest):
+    kept, numbers = merged(forest)
+    assert len({one.prefix for one in kept}) == len(kept)
+    sequences = [(one.prefix, branch) for one in kept for branch in one.branches]
+    assert len(set(sequences)) == len(sequences)
+    told = [(one.prefix, branch) for one in forest for branch in one.branches]
+    assert [sequences[number] for number in numbers] == told

@@ -9,7 +9,7 @@ from nextword.common.errors import BadInput
 from nextword.common.records import Message
 from nextword.tokenizer.chat import ChatTemplate
 from nextword.tokenizer.tokenizer import Tokenizer
-from nextword.train.comparisons import Draws, compared, judged, rated
+from nextword.train.comparisons import Draws, PromptDraws, compared, judged, rated
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +103,14 @@ def test_draws_see_all_once_an_epoch_in_an_order_of_the_seed_and_go_on_where_the
     again.load_state_dict({"taken": 4})
     assert [number for _ in range(3) for number in again.next()] == first[4:10]
     assert Draws(100, 100, seed=2).next() != Draws(100, 100, seed=1).next()
+
+
+def test_all_pairs_of_a_prompt_are_drawn_together():
+    prompts = ["a", "b", "a", "c", "b", "a", "d", "d"]
+    draws = PromptDraws(prompts, 2, seed=1)
+    assert (draws.n, draws.records) == (4, 4)
+    for _ in range(6):
+        drawn = draws.next()
+        asked = {prompts[number] for number in drawn}
+        assert len(asked) == 2
+        assert sorted(drawn) == [number for number, prompt in enumerate(prompts) if prompt in asked]
