@@ -14,7 +14,8 @@ refuse.
 
 What is compared are answers of the model, the known answer (as people's demonstrations were compared by
 Stiennon et al. 2020: a small model seldom writes a right and a wrong answer to one question), and
-misquotations: the known answer with other words of the page in its quotation, which cost nothing to make.
+misquotations: the known answer with other words of the page in its quotation, or that the page does not say,
+which cost nothing to make.
 
 The rule works at the desk as a person does, under the name `rule:f1`, which stands on every record. Held-out
 questions are marked by another rule (evaluate/answers.py), so that an evaluation does not ask the labeller
@@ -40,6 +41,7 @@ from nextword.common.language_model import LanguageModel, Sampling
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation, digest, write_records
 from nextword.common.settings import check_ranges, option
+from nextword.data.phrases import NOT_THERE
 from nextword.evaluate.answers import claimed, words_f1
 from nextword.evaluate.exam import answers
 from nextword.label.guide import own_guide
@@ -151,7 +153,9 @@ def _answers_once(one: Conversation) -> bool:
 
 
 def misquoted(one: Conversation) -> list[str]:
-    """The known answer with other words of the page in its quotation, those of like length first."""
+    """The known answer with other words of the page in its quotation, those of like length first; and second
+    that the page does not say, which is never known to be wrong unless it is compared with what is right.
+    """
     answer, page = str(one.messages[-1].content), str(one.messages[-2].content)
     quote = claimed(answer)
     if one.messages[-2].role != "tool" or quote == answer or quote not in page:
@@ -160,7 +164,9 @@ def misquoted(one: Conversation) -> list[str]:
     others = [place for place in places if place and place not in quote and quote not in place]
     others = [place for place in others if len(place) <= 2 * len(quote) + 8 and '"' not in place]
     others.sort(key=lambda place: (abs(len(place) - len(quote)), digest(quote + place)))
-    return [answer.replace(quote, place, 1) for place in others]
+    texts = [answer.replace(quote, place, 1) for place in others]
+    denied = NOT_THERE.get(one.meta.get("lang", ""))
+    return [*texts[:1], *([denied] if denied else []), *texts[1:]]
 
 
 class _Rule:
