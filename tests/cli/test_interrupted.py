@@ -33,6 +33,14 @@ STAGES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_reaches_programs():
+    """A shell that runs the tests in its background lets all it starts ignore Ctrl-C; a terminal does not."""
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)  # a handler is not handed on, ignoring is
+    yield
+    signal.signal(signal.SIGINT, kept)
+
+
 @pytest.fixture
 def places(finetuned_run, comparisons, tmp_path):
     """The files that the stages name."""
