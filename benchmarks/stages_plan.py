@@ -28,22 +28,27 @@ class Plan:
     sft_vector_rate: float = 0.003
     sft_replay: float = 0.0
     """Share of the rows that is plain text of pretraining, against forgetting."""
-    compared: int = 800
+    compared: int = 2_400
     """Questions that are answered `answers` times, which the rule then compares."""
-    answers: int = 2
+    answers: int = 1
     judged: int = 200
     """The same of held-out functions: what the reward model is measured on."""
-    reward_steps: int = 80
-    reward_rate: float = 1e-4
-    dpo_steps: int = 80
-    dpo_rate: float = 5e-5
+    reward_steps: int = 200
+    reward_rate: float = 5e-4
+    dpo_steps: int = 200
+    dpo_rate: float = 1e-4
     dpo_beta: float = 0.1
-    dpo_sft: float = 1.0
+    dpo_sft: float = 5.0
     """Weight of the chosen answers' own loss; without it DPO unlearnt to end its answers (tried.md)."""
-    ppo_steps: int = 40
-    ppo_rate: float = 5e-5
+    ppo_steps: int = 50
+    ppo_batch: int = 16
+    ppo_samples: int = 4
+    ppo_passes: int = 2
+    ppo_rate: float = 1e-4
     ppo_kl: float = 0.05
-    ppo_prompts: int = 1_000
+    ppo_sft: float = 2.0
+    """Weight of the written answers' own loss, as InstructGPT mixed other text in."""
+    ppo_prompts: int = 2_400
     asked: int = 320
     """Held-out questions that everyone answers."""
     kl_prompts: int = 64

@@ -30,11 +30,11 @@ ARMS = {
     "SFT on shuffled answers, page shown": "shuffled:page",
     "DPO, page shown": "dpo:page",
     "PPO, page shown": "ppo:page",
-    "SFT, quoting the right page": "quoting:page",
-    "SFT, quoting what our search finds": "searching:page",
+    "DPO, quoting the right page": "quoting:page",
+    "DPO, quoting what our search finds": "searching:page",
 }
 SFT, BASE, SHUFFLED = "finetuned:page", "base:page", "shuffled:page"
-SPLIT = ("SFT, page shown", "SFT, quoting the right page", "SFT, quoting what our search finds")
+SPLIT = ("SFT, page shown", "DPO, quoting the right page", "DPO, quoting what our search finds")
 
 
 @dataclass(frozen=True)

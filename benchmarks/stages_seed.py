@@ -33,6 +33,16 @@ from nextword.evaluate.task import Questions
 HH = Path(__file__).parents[2] / "shared" / "data" / "hh_rlhf_en" / "harmless-base.test.jsonl.xz"
 ALIGNED = ("dpo", "ppo")
 BASE_USES = ("begin", "depth", "base_rows", "base_steps", "look_tokens", "bits_tokens")
+PPO_USES = (
+    "ppo_steps",
+    "ppo_rate",
+    "ppo_kl",
+    "ppo_sft",
+    "ppo_batch",
+    "ppo_samples",
+    "ppo_passes",
+    "ppo_prompts",
+)
 SFT_USES = ("sft_rows", "sft_steps", "sft_matrix_rate", "sft_vector_rate", "sft_replay")
 
 
@@ -71,11 +81,11 @@ class Seed:
         yield Step("judged", self._judged, ("finetuned",), ("judged", "answers"))
         yield Step("reward", self._reward, ("compared",), ("reward_steps", "reward_rate"))
         yield Step("dpo", self._dpo, ("compared",), ("dpo_steps", "dpo_rate", "dpo_beta", "dpo_sft"))
-        yield Step("ppo", self._ppo, ("reward",), ("ppo_steps", "ppo_rate", "ppo_kl", "ppo_prompts"))
+        yield Step("ppo", self._ppo, ("reward",), PPO_USES)
         for arm in ("base", "finetuned", "shuffled", *ALIGNED):
             yield Step(f"answers-{arm}", lambda arm=arm: self._asked(arm), (arm, "seed"), ("asked",))
-        yield Step("answers-quoting", self._quoting, ("finetuned", "seed"), ("asked",))
-        yield Step("answers-searching", self._searching, ("finetuned", "index"), ("asked",))
+        yield Step("answers-quoting", self._quoting, ("dpo", "seed"), ("asked",))
+        yield Step("answers-searching", self._searching, ("dpo", "index"), ("asked",))
         yield Step("answers-baselines", self._baselines, ("seed",), ("asked",))
         yield Step("rewarded", self._rewarded, ("reward", "judged"), ("hh_pairs",))
         yield Step("kl", self._kl, ("dpo", "ppo"), ("asked", "kl_prompts"))
@@ -109,6 +119,7 @@ class Seed:
         seeded = read_conversations(self.folder / "seed" / "train.jsonl")
         with Index.open(self._pages) as index:
             rows = list(searched(seeded, index, self.plan.lessons, further))
+        write_conversations(self.folder / "seed" / "searched.jsonl", rows)
         rows += [one for path in own_conversations() for one in read_conversations(path)]
         folder = self.folder / "lessons"
         write_conversations(folder / "shuffled.jsonl", shuffled(rows, self.seed))
@@ -189,8 +200,10 @@ class Seed:
 
         plan = self.plan
         settings = PolicySettings(
-            method="ppo", steps=plan.ppo_steps, rate=plan.ppo_rate, kl_coef=plan.ppo_kl, seed=self.seed
-        )
+            method="ppo", steps=plan.ppo_steps, rate=plan.ppo_rate, kl_coef=plan.ppo_kl,
+            batch=plan.ppo_batch, samples=plan.ppo_samples, passes=plan.ppo_passes,
+            sft_weight=plan.ppo_sft, answer_tokens=48, seed=self.seed,
+        )  # fmt: skip
         asked = ComparingSettings(questions=plan.ppo_prompts, seed=self.seed)
         prompts = questions(asked, self.folder / "seed")
         return align_by_policy(
@@ -220,10 +233,10 @@ class Seed:
         return self._marked(f"answers-{arm}", **results)
 
     def _quoting(self) -> Any:
-        """Held to a quote of the right page."""
+        """The assistant, held to a quote of the right page."""
         from nextword import engine
 
-        model = engine.open(self.folder / "finetuned", device="cpu")
+        model = engine.open(self.folder / "dpo", device="cpu")
         with Progress("quoting", total=len(self.papers[1].questions), unit="answers") as progress:
             return self._marked("answers-quoting", page=sat(self.papers[1], quoting(model), progress))
 
@@ -232,7 +245,7 @@ class Seed:
         from nextword import engine
         from nextword.recipes.pages_at_hand import at_hand
 
-        stages = at_hand(lambda: engine.open(self.folder / "finetuned", device="cpu"), self._pages)
+        stages = at_hand(lambda: engine.open(self.folder / "dpo", device="cpu"), self._pages)
         memory, _ = self.papers
         with Progress("searching", total=2 * len(memory.questions), unit="answers") as progress:
             alone, quoted = (sit(stage, [memory], progress=progress)[0].results for stage in stages)

@@ -110,9 +110,7 @@ def seed_conversations(
         **{name: forms(conversations) for name, conversations in made.items()},
         "seconds": round(clock() - begun, 1),
     }
-    further = [
-        replace(one, excerpt="") for one in _chosen(to_train, len(LANGUAGES) * len(to_train), settings)
-    ]
+    further = _further(to_train, settings)
     write_seed(out, settings, made, train, held, further, found, crawl=crawl)
     return found
 
@@ -246,6 +244,13 @@ def _chosen(every: Sequence[Asked], count: int, settings: QuestionSettings) -> l
     chosen.sort(key=lambda each: digest(f"{settings.seed}:order:{each.id}"))
     found = (worded(each, lang, settings.excerpt) for each in chosen for lang in LANGUAGES)
     return [question for question in found if question][: count - count % len(LANGUAGES)]
+
+
+def _further(every: Sequence[Asked], settings: QuestionSettings) -> list[Question]:
+    """Whatever else may be asked, of any page as often as there is something to ask; without the page."""
+    settings = replace(settings, page_questions=len(every) or 1)
+    chosen = _chosen(every, len(LANGUAGES) * len(TYPES) * len(every), settings)
+    return [replace(one, excerpt="") for one in chosen]
 
 
 def _sources(train: Sequence[Question], held: Sequence[Question]) -> Sources:

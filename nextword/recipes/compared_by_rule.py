@@ -29,7 +29,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -124,19 +124,18 @@ def compared_by_rule(
 
 
 def questions(settings: ComparingSettings, seed_data: Path) -> list[Conversation]:
-    """Conversations of the seed data that ask and answer once, by a hash: the same ones for a seed."""
-    about_pages = [
-        one
-        for one in read_conversations(seed_data / "train.jsonl")
-        if one.meta.get("question") and one.meta.get("form") != FROM_MEMORY
-    ]
-    path = seed_data / "own.jsonl"
-    own = [one for one in read_conversations(path) if _answers_once(one)] if path.exists() else []
-    wanted = round(settings.own * settings.questions)
-    own = _drawn(own, wanted, settings.seed)
-    return _drawn(
-        [*own, *_drawn(about_pages, settings.questions - len(own), settings.seed)], None, settings.seed
-    )
+    """Conversations of the seed data that ask and answer once, by a hash: the same ones for a seed.
+
+    Half of those about pages show what a search found, where that is known (recipes/searched.py).
+    """
+    seed, most = settings.seed, settings.questions
+    own = [one for one in _read(seed_data / "own.jsonl") if _answers(one) == 1]
+    own = _drawn(own, round(settings.own * most), seed)
+    found = [_first_turn(one) for one in _read(seed_data / "searched.jsonl") if _is_about_page(one)]
+    found = _drawn(found, (most - len(own)) // 2, seed)
+    shown = [one for one in _read(seed_data / "train.jsonl") if _is_about_page(one)]
+    shown = _drawn(shown, most - len(own) - len(found), seed)
+    return _drawn([*own, *found, *shown], None, seed)
 
 
 def _drawn(found: list[Conversation], most: int | None, seed: int) -> list[Conversation]:
@@ -146,10 +145,24 @@ def _drawn(found: list[Conversation], most: int | None, seed: int) -> list[Conve
     return [by_prompt[key] for key in order[:most]]
 
 
-def _answers_once(one: Conversation) -> bool:
-    return (
-        one.messages[-1].role == "assistant" and sum(each.role == "assistant" for each in one.messages) == 1
-    )
+def _read(path: Path) -> Iterator[Conversation]:
+    yield from read_conversations(path) if path.exists() else ()
+
+
+def _answers(one: Conversation) -> int:
+    """How often the assistant speaks in it; 0 where it has not the last word."""
+    said = [each.role == "assistant" for each in one.messages]
+    return sum(said) if said[-1] else 0
+
+
+def _is_about_page(one: Conversation) -> bool:
+    return bool(one.meta.get("question")) and one.meta.get("form") != FROM_MEMORY
+
+
+def _first_turn(one: Conversation) -> Conversation:
+    """Up to the first answer."""
+    roles = [each.role for each in one.messages]
+    return replace(one, messages=one.messages[: roles.index("assistant") + 1])
 
 
 def misquoted(one: Conversation) -> list[str]:

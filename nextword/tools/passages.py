@@ -35,13 +35,27 @@ AFTER_CLASSES = frozenset(("Functions", "Data", "Author", "Credits"))
 
 
 @dataclass(frozen=True)
+class Entry:
+    """What a passage defines: its name, where it begins in the page, and the heading above it."""
+
+    name: str
+    start: int
+    heading: str = ""
+
+
+@dataclass(frozen=True)
 class Passage:
-    """text[start:end] of its page; `names` are what its entries define, `heading` the line above them."""
+    """text[start:end] of its page; `entries` are what it defines, `heading` the line above it."""
 
     start: int
     end: int
-    names: tuple[str, ...]
+    entries: tuple[Entry, ...] = ()
     heading: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its entries are called."""
+        return tuple(entry.name for entry in self.entries)
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,16 @@ class _Block:
     @property
     def is_head(self) -> bool:
         return bool(self.name) and self.end - self.start <= SHORT
+
+
+def opened_at(text: str, start: int, length: int = LENGTH) -> int:
+    """Where a passage that begins at `start` ends: at the last line's end that `length` letters hold.
+
+    The first line is whole, however long it is.
+    """
+    first = text.find("\n", start)
+    last = text.rfind("\n", start, start + length)
+    return len(text) if first < 0 or len(text) <= start + length else max(first, last)
 
 
 def passages(text: str, length: int = LENGTH) -> Iterator[Passage]:
@@ -78,8 +102,8 @@ def _trailing_heads(blocks: Sequence[_Block]) -> int:
 
 
 def _joined(blocks: Sequence[_Block]) -> Passage:
-    names = tuple(block.name for block in blocks if block.name)
-    return Passage(blocks[0].start, blocks[-1].end, names, blocks[0].heading)
+    entries = tuple(Entry(block.name, block.start, block.heading) for block in blocks if block.name)
+    return Passage(blocks[0].start, blocks[-1].end, entries, blocks[0].heading)
 
 
 def _blocks(text: str, length: int) -> Iterator[_Block]:

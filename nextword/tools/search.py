@@ -10,6 +10,9 @@ same for Korean and English.
 
 Left out: embeddings. On these pages a question names what it asks for, and terms find it; a re-ranker can be
 put on top of the hits.
+
+A hit begins with the entry that is asked for, where the passage has it: what a reader came for is what they
+see first, and a small model reads the beginning best.
 """
 
 from __future__ import annotations
@@ -26,10 +29,10 @@ from typing import Self
 from nextword.common.errors import BadInput, Corrupt, Failure
 from nextword.common.progress import Progress
 from nextword.common.records import Document
-from nextword.tools.passages import Passage, passages
+from nextword.tools.passages import Entry, Passage, opened_at, passages
 from nextword.tools.terms import asked_terms, by_script, terms
 
-VERSION = 2
+VERSION = 3
 NAME = re.compile(r"[A-Za-z_][\w.]*(?= +\(version| +index|$)")
 """A title that is a module's name, as pydoc writes it."""
 
@@ -48,6 +51,9 @@ SCHEMA = (
     "create table passage (number integer primary key, page integer not null references page(number),"
     " start integer not null, end integer not null, heading text not null)",
     "create index passage_of_page on passage(page)",
+    "create table entry (passage integer not null references passage(number), name text not null,"
+    " start integer not null, heading text not null)",
+    "create index entry_of_passage on entry(passage)",
     "create virtual table term using fts5(title, names, text, content='',"
     """ tokenize="unicode61 remove_diacritics 0 tokenchars '._'")""",
 )
@@ -124,7 +130,8 @@ class Index:
 
     def search(self, question: str, count: int = 5) -> list[Hit]:
         """The passages that fit best, best first; none where nothing fits."""
-        latin, other = by_script(asked_terms(question))
+        asked = asked_terms(question)
+        latin, other = by_script(asked)
         if latin and other:
             scores = self._ranked(latin, max(count, CANDIDATES))
             for number, score in self._ranked(other, max(count, CANDIDATES)).items():
@@ -132,7 +139,7 @@ class Index:
         else:
             scores = self._ranked(latin or other, count)
         best = sorted(scores, key=lambda number: -scores[number])[:count]
-        return [self._hit(number, scores[number]) for number in best]
+        return [self._hit(number, scores[number], asked) for number in best]
 
     def _ranked(self, wanted: Sequence[str], count: int) -> dict[int, float]:
         """The numbers of the passages that have these terms, best first, with their BM25."""
@@ -147,14 +154,28 @@ class Index:
             )
         )
 
-    def _hit(self, number: int, score: float) -> Hit:
+    def _hit(self, number: int, score: float, asked: Sequence[str]) -> Hit:
         row = self._sql.execute(
-            "select page.id, page.title, page.url, substr(page.text, start + 1, end - start), start, end,"
-            " heading from passage join page on page.number = passage.page where passage.number = ?",
+            "select page.id, page.title, page.url, page.text, start, end, heading"
+            " from passage join page on page.number = passage.page where passage.number = ?",
             (number,),
         ).fetchone()
         document, title, url, text, start, end, heading = row
-        return Hit(document, title, url, text, start, end, heading, score)
+        if entry := self._entry(number, title, asked):
+            start, heading = entry.start, entry.heading
+            end = opened_at(text, start)
+        return Hit(document, title, url, text[start:end], start, end, heading, score)
+
+    def _entry(self, passage: int, title: str, asked: Sequence[str]) -> Entry | None:
+        """The entry of a passage that is asked for by its name, the first of those that fit best."""
+        rows = self._sql.execute("select name, start, heading from entry where passage = ?", (passage,))
+        best, most = None, 0
+        for entry in (Entry(*row) for row in rows):
+            own = list(terms(_called(title, entry.name)))
+            fits = sum(term in asked for term in own)
+            if entry.name.lower().rpartition(".")[2] in asked and fits > most:
+                best, most = entry, fits
+        return best
 
     def page(self, document: str) -> str | None:
         """The whole text of a page by its document's id."""
@@ -190,6 +211,10 @@ class Index:
         for one in passages(document.text):
             place = (page, one.start, one.end, one.heading)
             number = run("insert into passage(page, start, end, heading) values (?,?,?,?)", place).lastrowid
+            entries = ((number, entry.name, entry.start, entry.heading) for entry in one.entries)
+            self._sql.executemany(
+                "insert into entry(passage, name, start, heading) values (?,?,?,?)", entries
+            )
             fields = _fields(title, one, document.text)
             run("insert into term(rowid, title, names, text) values (?,?,?,?)", (number, *fields))
         return True
@@ -201,17 +226,23 @@ class Index:
         for (number,), one in zip(numbers, passages(text), strict=True):
             row = (number, *_fields(title, one, text))
             run("insert into term(term, rowid, title, names, text) values ('delete',?,?,?,?)", row)
+        run("delete from entry where passage in (select number from passage where page = ?)", (page,))
         run("delete from passage where page = ?", (page,))
         run("delete from page where number = ?", (page,))
 
 
 def _fields(title: str, passage: Passage, text: str) -> tuple[str, str, str]:
     """What is searched of a passage: terms of the title, of the names it defines, of its text."""
-    module = NAME.match(title)  # what a page about a module defines is asked for by its whole name
-    names = [f"{module[0]}.{name}" if module else name for name in passage.names]
+    names = [_called(title, name) for name in passage.names]
     fields = (title, " ".join(names), text[passage.start : passage.end])
     one, two, three = (" ".join(terms(field)) for field in fields)
     return one, two, three
+
+
+def _called(title: str, name: str) -> str:
+    """What an entry is asked for by: on a page about a module by its whole name."""
+    module = NAME.match(title)
+    return f"{module[0]}.{name}" if module else name
 
 
 def title_of(document: Document) -> str:

@@ -16,10 +16,12 @@ the reference fast, or its answers grow without end: training then stops, says s
 from before. The reward may be a function of the conversation, such as a `Task.reward`, or the folder of a
 reward model; the critic then begins as that model.
 
-InstructGPT (Ouyang et al. 2022) whitened rewards, which is a setting here: with a reward in natural units
-it changes how dear the leash is from step to step. Left out of it: the mix with pretraining's gradients
-(PPO-ptx), and minibatches, since a step of ours is about as large as one. Left out of others: an entropy
-bonus, drawing new prompts for dropped groups (DAPO), and learning from answers of an older policy.
+InstructGPT (Ouyang et al. 2022) whitened rewards, which is a setting here: with a reward in natural units it
+changes how dear the leash is from step to step. It also mixed the gradients of other text in, against
+forgetting (PPO-ptx, eq. 2); `sft_weight` does so with the answers that people have written to the prompts,
+which the network has just read. Left out of it: minibatches, since a step of ours is about as large as one.
+Left out of others: an entropy bonus, drawing new prompts for dropped groups (DAPO), and learning from answers
+of an older policy.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ class PolicySettings(StageSettings):
     answer_tokens: int = option(64, "tokens of an answer, at most", least=1)
     passes: int = option(0, "times that a step's answers are learnt from; 0 is 4 for ppo, else 1", least=0)
     kl_coef: float = option(0.05, "how dear a nat of KL to the reference is", least=0)
+    sft_weight: float = option(0.0, "weight of -ln p a token of the prompts' written answers, added", least=0)
     kl_target: float = option(0.0, "nats an answer at which kl_coef is held by itself; 0 leaves it", least=0)
     clip_eps: float = option(0.2, "how far one step's ratios may count", above=0)
     value_clip: float = option(0.2, "ppo: how far one step's values may move", above=0)

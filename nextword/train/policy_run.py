@@ -113,6 +113,7 @@ class PolicyRun:
             self.learners,
             optimiser,
             self.prompts.kept,
+            self.prompts.written,
             self.score,
             self.rollout,
             self.batches,

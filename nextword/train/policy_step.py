@@ -10,8 +10,9 @@ Tensors of tokens are (S, A): S answers in the order of the trajectories, A toke
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +26,13 @@ from nextword.train import policy_losses as policy
 from nextword.train.answer_rewards import Score
 from nextword.train.assistant import Assistant
 from nextword.train.bounds import check_bounds
-from nextword.train.branches import Packed, Tree, pack_trees
+from nextword.train.branches import Branch, Packed, Tree, pack_trees
 from nextword.train.memory import keep_freed_memory
 from nextword.train.optimiser import Optimiser
 from nextword.train.policy import PolicySettings
 from nextword.train.prompts import Asked, PromptBatches
 from nextword.train.rollout import Rollout, answered, facts_of, logprobs_of, tree_of_answers
-from nextword.train.sequence_logprobs import hidden_states, in_pieces, token_logprobs
+from nextword.train.sequence_logprobs import Scored, hidden_states, in_pieces, token_logprobs
 from nextword.train.step import StepResult
 
 KL_EVERY = 10
@@ -57,9 +58,11 @@ class Experience:
     """What a step has to learn from: a tree for each prompt, and (S, A) tensors of its answers.
 
     old_values, returns: ppo's, else zeros. ref: the reference's log-probabilities, old ones where not asked.
+    written: the answer that each prompt had, where it is to be learnt too.
     """
 
     trees: Sequence[Tree]
+    written: Sequence[Branch | None]
     mask: Tensor
     old: Tensor
     ref: Tensor
@@ -70,9 +73,11 @@ class Experience:
     def of(self, kept: Tensor) -> Experience:
         """Of these trees only: (P,) bool."""
         rows = kept.repeat_interleave(len(self.mask) // len(self.trees))
-        trees = [tree for tree, is_kept in zip(self.trees, kept.tolist(), strict=True) if is_kept]
+        flags = kept.tolist()
+        trees = list(compress(self.trees, flags))
+        written = list(compress(self.written, flags))
         parts = (self.mask, self.old, self.ref, self.advantages, self.old_values, self.returns)
-        return Experience(trees, *(part[rows] for part in parts))
+        return Experience(trees, written, *(part[rows] for part in parts))
 
 
 class PolicyStep:
@@ -86,13 +91,15 @@ class PolicyStep:
         learners: Learners,
         optimiser: Optimiser,
         prompts: Sequence[Conversation],
+        written: Sequence[Branch | None],
         score: Score,
         rollout: Rollout,
         batches: PromptBatches,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.settings, self.assistant, self.reference = settings, assistant, reference
-        self.learners, self.optimiser, self.prompts = learners, optimiser, prompts
+        self.learners, self.optimiser = learners, optimiser
+        self.prompts, self.written = prompts, written
         self.score, self.rollout, self.batches, self.clock = score, rollout, batches, clock
         self.device = reference.frequencies.device
         self.dtype = torch.bfloat16 if settings.precision == "bf16" else None
@@ -164,7 +171,8 @@ class PolicyStep:
             kept, advantages = grouped.kept, grouped.advantages.flatten()[:, None] * mask
             facts["dropped"] = 1 - float(kept.float().mean())
         tensors = (mask, old, ref, advantages, values, returns)
-        return Experience(trees, *(tensor.to(self.device) for tensor in tensors)), kept, facts
+        written = [self.written[number] if self.settings.sft_weight else None for number in batch.numbers]
+        return Experience(trees, written, *(tensor.to(self.device) for tensor in tensors)), kept, facts
 
     def _leash(
         self, batch: Asked, trees: Sequence[Tree], old: Tensor, mask: Tensor
@@ -230,14 +238,29 @@ class PolicyStep:
         means = {name: sum(values) / len(values) for name, values in seen.items()}
         return loss.detach(), norm, means
 
-    def _loss(self, seen: Experience) -> tuple[Tensor, Mapping[str, Tensor]]:
-        settings, coef = self.settings, self.batches.control.coef
-        packed = pack_trees(seen.trees).to(self.device)
+    def _loss(self, seen: Experience) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of the answers, and of the written ones beside them."""
+        forest, own = with_written(seen.trees, seen.written)
+        packed = pack_trees(forest).to(self.device)
         scored = token_logprobs(self.learners.policy, packed, self.dtype)
-        logprobs = packed.padded(scored.logprobs)
-        A = logprobs.shape[1]  # dropped groups may have been the longest
+        loss, facts = self._policy_loss(seen, packed, scored, own.to(self.device))
+        is_written = ~own.to(self.device)[packed.sequence]
+        if bool(is_written.any()):
+            written_loss = -scored.logprobs[is_written].mean()
+            facts |= {"written_loss": written_loss.detach()}
+            loss = loss + self.settings.sft_weight * written_loss
+        return loss, facts
+
+    def _policy_loss(
+        self, seen: Experience, packed: Packed, scored: Scored, own: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """own: (S',) which of the packed sequences are the policy's own answers."""
+        settings, coef = self.settings, self.batches.control.coef
+        logprobs = packed.padded(scored.logprobs)[own]
+        A = min(logprobs.shape[1], seen.mask.shape[1])  # dropped groups, or written answers, are the longest
+        logprobs = logprobs[:, :A]
         mask, old, advantages = seen.mask[:, :A], seen.old[:, :A], seen.advantages[:, :A]
-        facts = {"entropy": scored.entropies.mean()}
+        facts = {"entropy": scored.entropies[own[packed.sequence]].mean()}
         if settings.method == "rloo":
             sums = (logprobs * mask).sum(1), (old * mask).sum(1)
             losses, is_clipped = policy.clipped_policy_loss(*sums, advantages[:, 0], settings.clip_eps)
@@ -245,7 +268,7 @@ class PolicyStep:
         losses, is_clipped = policy.clipped_policy_loss(logprobs, old, advantages, settings.clip_eps)
         facts["clipped"] = policy.masked_mean(is_clipped.float(), mask)
         if settings.method == "ppo":
-            values = packed.padded(self._values_of(packed))
+            values = packed.padded(self._values_of(packed))[own][:, :A]
             value_losses, _ = policy.clipped_value_loss(
                 values, seen.old_values[:, :A], seen.returns[:, :A], settings.value_clip
             )
@@ -272,6 +295,16 @@ class PolicyStep:
             self.optimiser.step()
         self.optimiser.zero_grad()
         return max(norms, key=lambda norm: not bool(norm.isfinite()))
+
+
+def with_written(trees: Sequence[Tree], written: Sequence[Branch | None]) -> tuple[list[Tree], Tensor]:
+    """Trees with the written answer as a last branch, where there is one; (S',) which branches are not."""
+    forest, own = [], []
+    for tree, branch in zip(trees, written, strict=True):
+        more = (branch,) if branch else ()
+        forest.append(Tree(tree.prefix, tree.branches + more))
+        own += [True] * len(tree.branches) + [False] * len(more)
+    return forest, torch.tensor(own)
 
 
 def _rows(lists: Sequence[Sequence[float]]) -> Tensor:

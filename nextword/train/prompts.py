@@ -12,17 +12,22 @@ from nextword.common.dialogue import FORMATS, comparison_of, conversation_of, me
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, read_records
 from nextword.tokenizer.chat import ChatTemplate
-from nextword.train.comparisons import Draws
+from nextword.train.branches import Branch
+from nextword.train.comparisons import Draws, tree_of
 from nextword.train.policy_losses import AdaptiveKL
 from nextword.train.rollout import question_of
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Conversations that end where the assistant is to speak, and how many were left out, by reason."""
+    """Conversations that end where the assistant is to speak, and how many were left out, by reason.
+
+    lengths: tokens of each. written: the answer that each had, where it had one.
+    """
 
     kept: list[Conversation]
     lengths: list[int]
+    written: list[Branch | None]
     left_out: Counter[str] = field(default_factory=Counter)
 
     def told(self) -> str:
@@ -33,7 +38,7 @@ class Prompts:
 
 def prompts_of(conversations: Iterable[Conversation], chat: ChatTemplate, context: int, room: int) -> Prompts:
     """Conversations up to their last question, with room for an answer of so many tokens."""
-    found = Prompts([], [])
+    found = Prompts([], [], [])
     for conversation in conversations:
         asked = question_of(conversation)
         if not asked.messages:
@@ -45,7 +50,18 @@ def prompts_of(conversations: Iterable[Conversation], chat: ChatTemplate, contex
             continue
         found.kept.append(asked)
         found.lengths.append(length)
+        found.written.append(_written(conversation, asked, chat, context - length))
     return found
+
+
+def _written(whole: Conversation, asked: Conversation, chat: ChatTemplate, room: int) -> Branch | None:
+    """The answer that a conversation goes on with, as tokens; None where there is none to learn."""
+    answer = list(whole.messages[len(asked.messages) :])
+    try:
+        branch = tree_of(chat, asked, [answer]).branches[0]
+    except BadInput:
+        return None
+    return branch if len(branch.ids) <= room else None
 
 
 def read_prompts(path: Path) -> Iterator[Conversation]:
