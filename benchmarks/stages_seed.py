@@ -61,7 +61,7 @@ class Seed:
         facts = {
             **asdict(self.plan), "corpus": corpus(self.run), "seed": self.seed, "begin": str(self.begin),
         }  # fmt: skip
-        with working_in(self.folder):
+        with working_in(self.folder / "results"):  # its own folder, since steps lock theirs
             way = Way(self.folder, facts, list(self.steps()), command)
             way.take()
         return self.found(way)

@@ -114,6 +114,8 @@ class Way:
 
     def _has_ended(self, one: Going, wait: bool = False) -> bool:
         """Whether a step's process is over; its times and its result are kept then."""
+        if one.process.returncode is not None:  # it failed, which was told
+            return True
         pid, status, used = os.wait4(one.process.pid, 0 if wait else os.WNOHANG)
         if not pid:
             return False
