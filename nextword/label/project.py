@@ -65,6 +65,8 @@ class Question:
     def __post_init__(self) -> None:
         if not any(self.text.values()) or len(self.choices) < 2 or not 0 <= self.right < len(self.choices):
             raise BadInput(f"quiz question {self.text!r:.60} has no right choice among at least two")
+        if not all(any(choice.values()) for choice in self.choices):
+            raise BadInput(f"quiz question {self.text!r:.60} has an empty choice")
 
 
 @dataclass(frozen=True)
@@ -155,18 +157,18 @@ class Projects:
         self,
         actor: Person,
         project: int,
-        texts: dict[str, str],
+        texts: dict[str, str] | None = None,
         quiz: tuple[Question, ...] | None = None,
         pass_mark: float | None = None,
         asks_again: bool = False,
     ) -> Guide:
-        """A new version of the guide; without a quiz of its own it keeps the last one's."""
+        """A new version of the guide; texts and quiz that are not given stay the last version's."""
         actor.must("owner", "change the guide")
         with self.database.write(actor) as change:
             row = project_row(change.session, project, is_locked=True)
             last = newest_guide(change.session, row.id)
-            if quiz is None:
-                quiz = tuple(Question(**{**each, "choices": tuple(each["choices"])}) for each in last.quiz)
+            texts = dict(last.texts) if texts is None else texts
+            quiz = questions_of(last) if quiz is None else quiz
             mark = last.pass_mark if pass_mark is None else pass_mark
             return guide_of(_publish(change, row, texts, quiz, mark, asks_again))
 
@@ -214,6 +216,11 @@ def newest_guide(session: Session, project: int) -> GuideRow:
 def guide_of(row: GuideRow) -> Guide:
     """A guide as everybody may see it."""
     return Guide(row.version, dict(row.texts), bool(row.quiz), row.created)
+
+
+def questions_of(row: GuideRow) -> tuple[Question, ...]:
+    """The quiz of a guide with its right answers."""
+    return tuple(Question(**{**each, "choices": tuple(each["choices"])}) for each in row.quiz)
 
 
 def project_of(session: Session, row: ProjectRow) -> Project:

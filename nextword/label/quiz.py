@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from nextword.common.errors import BadInput
 from nextword.label.database import Database
 from nextword.label.person import Person
-from nextword.label.project import newest_guide, project_row, settings_of
+from nextword.label.project import Question, newest_guide, project_row, questions_of, settings_of
 from nextword.label.refusals import NotAllowed, NotQualified
 from nextword.label.schema import GuideRow, PersonRow, QuizAttemptRow
 
@@ -48,6 +48,27 @@ class QuizResult:
     has_passed: bool
     wrong: tuple[tuple[int, dict[str, str]], ...]
     tries_left: int
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The whole quiz, right answers and all, for who writes it."""
+
+    version: int
+    questions: tuple[Question, ...]
+    pass_mark: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How somebody fares with the quiz as it is asked now: tries that count, the best score of all."""
+
+    person: int
+    name: str
+    tries: int
+    tries_left: int
+    best: float
+    has_passed: bool
 
 
 class Quizzes:
@@ -98,6 +119,33 @@ class Quizzes:
             change.note("take quiz", f"project {project}", **facts)
             return result
 
+    def sheet(self, actor: Person, project: int) -> Sheet:
+        """The quiz of the newest guide with its answers (owners)."""
+        actor.must("owner", "see the answers to the quiz")
+        with self.database.read() as session:
+            project_row(session, project)
+            guide = newest_guide(session, project)
+            return Sheet(guide.version, questions_of(guide), guide.pass_mark)
+
+    def standings(self, actor: Person, project: int) -> list[Standing]:
+        """Everybody who has tried, by name (owners)."""
+        actor.must("owner", "see how others fare with the quiz")
+        with self.database.read() as session:
+            allowed = settings_of(project_row(session, project)).quiz_tries
+            wanted = (
+                select(PersonRow, QuizAttemptRow)
+                .join(QuizAttemptRow, QuizAttemptRow.person_id == PersonRow.id)
+                .where(
+                    QuizAttemptRow.project_id == project,
+                    QuizAttemptRow.version >= _asked_since(session, project),
+                )
+                .order_by(PersonRow.name, PersonRow.id)
+            )
+            tried: dict[int, tuple[str, list[QuizAttemptRow]]] = {}
+            for person, attempt in session.execute(wanted):
+                tried.setdefault(person.id, (person.name, []))[1].append(attempt)
+            return [_standing(person, name, rows, allowed) for person, (name, rows) in tried.items()]
+
     def forgive(self, actor: Person, project: int, person: int) -> None:
         """Give somebody their tries back."""
         actor.must("owner", "forgive tries")
@@ -125,6 +173,13 @@ def has_qualified(session: Session, person: Person, project: int) -> bool:
         QuizAttemptRow.version >= _asked_since(session, project),
     )
     return session.scalar(passed.limit(1)) is not None
+
+
+def _standing(person: int, name: str, attempts: list[QuizAttemptRow], allowed: int) -> Standing:
+    tries = sum(not each.is_forgiven for each in attempts)
+    best = max(each.score for each in attempts)
+    has_passed = any(each.has_passed for each in attempts)
+    return Standing(person, name, tries, max(0, allowed - tries), best, has_passed)
 
 
 def _asked_since(session: Session, project: int) -> int:

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from nextword import __version__
 from nextword.common.language_model import LanguageModel
 from nextword.label.office import Office
-from nextword.studio import accounts, machines, pages, projects, records, review, work
+from nextword.studio import accounts, machines, pages, projects, quizzes, records, review, work
 from nextword.studio.refusal import add_refusals
 from nextword.studio.settings import Studio, StudioSettings
 from nextword.studio.shield import Shield
@@ -46,7 +46,7 @@ def label_app(
     )
     app.state.studio = Studio(office, settings, models, first_link)
     add_refusals(app)
-    for part in (accounts, projects, work, review, machines, records, pages):
+    for part in (accounts, projects, quizzes, work, review, machines, records, pages):
         app.include_router(part.router)
     app.add_middleware(
         Shield,

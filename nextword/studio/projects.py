@@ -1,4 +1,4 @@
-"""Projects, their guide in all its versions, and the quiz on it."""
+"""Projects, and their guide in all its versions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from nextword.label import project as domain
 from nextword.label.guide import own_guide, own_quiz
 from nextword.label.person import Person
 from nextword.label.project import ProjectSettings
-from nextword.label.quiz import Quiz, QuizResult
 from nextword.studio.body import LARGEST, Body, Number, Prose, Word
 from nextword.studio.door import Actor, House
 from nextword.studio.markdown import nodes
@@ -96,18 +95,6 @@ class Rendered(Body):
     page: list[Any]
 
 
-class Choices(Body):
-    """One try at the quiz: the number of the choice for each question."""
-
-    choices: list[int] = Field(max_length=200)
-
-
-class Forgiven(Body):
-    """Who gets their tries back."""
-
-    person: int = Field(ge=1, le=LARGEST)
-
-
 @router.get("/projects")
 def projects(studio: House, actor: Actor) -> ProjectList:
     """All projects."""
@@ -164,24 +151,6 @@ def preview(studio: House, actor: Actor, given: Markdown) -> Rendered:
     """Markdown as a page will show it (owners)."""
     actor.must("owner", "preview guides")
     return Rendered(page=nodes(given.text))
-
-
-@router.get("/projects/{project}/quiz")
-def quiz(studio: House, actor: Actor, project: Number) -> Quiz:
-    """The quiz on the guide, without its answers."""
-    return studio.office.quizzes.quiz(actor, project)
-
-
-@router.post("/projects/{project}/quiz")
-def take(studio: House, actor: Actor, project: Number, given: Choices) -> QuizResult:
-    """One try."""
-    return studio.office.quizzes.take(actor, project, given.choices)
-
-
-@router.post("/projects/{project}/quiz/forgive", status_code=204)
-def forgive(studio: House, actor: Actor, project: Number, given: Forgiven) -> None:
-    """Give somebody their tries back (owners)."""
-    studio.office.quizzes.forgive(actor, project, given.person)
 
 
 def _set(given: Any) -> dict[str, Any]:

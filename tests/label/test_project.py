@@ -7,6 +7,7 @@ import pytest
 from nextword.common.errors import BadInput, Corrupt
 from nextword.label.guide import own_guide, own_quiz, read_guide, read_quiz
 from nextword.label.project import Question
+from nextword.label.quiz import Standing
 from nextword.label.refusals import Conflict, NoSuch, NotAllowed, NotQualified
 
 QUIZ = (
@@ -116,6 +117,44 @@ def test_a_new_guide_may_ask_everybody_again_or_leave_them_be(club):
     club.office.projects.publish(club.owner, project, {"en": "New rules."}, asks_again=True)
     with pytest.raises(NotQualified):
         club.office.desk.next(ann, project)
+
+
+def test_a_new_quiz_leaves_the_text_and_who_has_passed_be(club):
+    project, ann = club.project(quiz=QUIZ), club.person("ann")
+    club.office.quizzes.take(ann, project, [1, 0])
+    made = club.office.projects.publish(club.owner, project, quiz=QUIZ[:1], pass_mark=0.5)
+    assert (made.version, made.texts["en"], made.has_quiz) == (2, "Be helpful.", True)
+    assert club.office.quizzes.quiz(ann, project).has_passed
+    sheet = club.office.quizzes.sheet(club.owner, project)
+    assert (sheet.version, sheet.questions, sheet.pass_mark) == (2, QUIZ[:1], 0.5)
+
+
+def test_only_an_owner_sees_the_answers_to_the_quiz_and_how_others_fare(club):
+    project, rex = club.project(quiz=QUIZ), club.person("rex", "reviewer")
+    for forbidden in (club.office.quizzes.sheet, club.office.quizzes.standings):
+        with pytest.raises(NotAllowed):
+            forbidden(rex, project)
+
+
+def test_tries_that_were_forgiven_or_are_of_an_older_asking_do_not_count(club):
+    project = club.project(quiz=QUIZ, quiz_tries=2)
+    ann, ben = club.person("ann"), club.person("ben")
+    quizzes = club.office.quizzes
+    for person, choices in ((ben, [1, 0]), (ann, [0, 1]), (ann, [0, 0])):
+        quizzes.take(person, project, choices)
+    assert quizzes.standings(club.owner, project) == [
+        Standing(ann.id, "ann", 2, 0, 0.5, False),
+        Standing(ben.id, "ben", 1, 1, 1.0, True),
+    ]
+    quizzes.forgive(club.owner, project, ann.id)
+    assert quizzes.standings(club.owner, project)[0] == Standing(ann.id, "ann", 0, 2, 0.5, False)
+    club.office.projects.publish(club.owner, project, asks_again=True)
+    assert quizzes.standings(club.owner, project) == []
+
+
+def test_a_choice_without_words_is_no_choice():
+    with pytest.raises(BadInput, match="empty choice"):
+        Question({"en": "Yes?"}, ({"en": "yes"}, {"en": ""}), 0)
 
 
 def test_a_wrong_number_of_answers_is_no_try(club):
