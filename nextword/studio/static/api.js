@@ -93,6 +93,10 @@ export const publishGuide = (id, texts, asksAgain) => post(`/api/projects/${id}/
 export const markdown = async (text) => (await post("/api/markdown", { text })).page;
 export const quiz = (id) => get(`/api/projects/${id}/quiz`);
 export const takeQuiz = (id, choices) => post(`/api/projects/${id}/quiz`, { choices });
+export const quizSheet = (id) => get(`/api/projects/${id}/quiz/sheet`);
+export const writeQuiz = (id, questions, passMark, asksAgain) =>
+  call("PUT", `/api/projects/${id}/quiz/sheet`, { questions, pass_mark: passMark, asks_again: asksAgain });
+export const standings = async (id) => (await get(`/api/projects/${id}/quiz/standings`)).people;
 export const forgive = (id, person) => post(`/api/projects/${id}/quiz/forgive`, { person });
 
 // work
@@ -106,7 +110,8 @@ export const touch = (task) => post(`/api/tasks/${task}/touch`);
 export const submit = (task, answer) => post(`/api/tasks/${task}/submit`, { answer });
 export const discard = (task, why) => post(`/api/tasks/${task}/discard`, { why });
 export const reopen = (task) => post(`/api/tasks/${task}/reopen`);
-export const flag = (task, why, answer) => post(`/api/tasks/${task}/flag`, { why, answer });
+export const flag = async (task, why, answer) => (await post(`/api/tasks/${task}/flag`, { why, answer })).task;
+export const flagSaid = async (id, messages, why) => (await post(`/api/projects/${id}/flags`, { messages, why, origin: "task" })).task;
 
 // reviewers
 export const flags = async (id) => (await get(`/api/projects/${id}/flags`)).flags;

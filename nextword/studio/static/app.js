@@ -18,6 +18,7 @@ const VIEWS = {
   "/label/:project": ["projects", "overview"],
   "/label/:project/guide": ["guide", "guide"],
   "/label/:project/quiz": ["quiz", "quiz"],
+  "/label/:project/quiz/edit": ["quiz_editor", "edit"],
   "/label/:project/work": ["work", "next"],
   "/label/:project/task/:task": ["work", "task"],
   "/label/:project/queue/:state": ["queue", "queue"],

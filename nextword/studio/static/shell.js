@@ -1,7 +1,7 @@
 // What is around every view: the header with who is here, the tabs of a project, and the frame of a form.
 
 import * as api from "./api.js";
-import { h, put } from "./dom.js";
+import { fresh, h, put } from "./dom.js";
 import { LANGUAGES, language, speak, t } from "./i18n.js";
 import { toast } from "./live.js";
 import { button, showKeys } from "./keyboard.js";
@@ -66,9 +66,9 @@ export function projectHead(project, title, aside) {
 }
 
 /** A form that says why when it is refused, next to its button, and cannot be sent twice at once. */
-export function form(label, fields, send, { kind = "main" } = {}) {
+export function form(label, fields, send, { kind = "main", key } = {}) {
   const refusal = h("p", { class: "alert bad", role: "alert", hidden: true });
-  const submit = h("button", { type: "submit", class: kind }, label);
+  const submit = button(label, undefined, { type: "submit", kind, key });
   const onsubmit = async (event) => {
     event.preventDefault();
     refusal.hidden = true;
@@ -97,14 +97,21 @@ export async function attempt(what, done) {
   }
 }
 
+/** A dialog over the page; its content is made by a function that is given how to close it. */
+export function dialog(title, content, { closed } = {}) {
+  const id = fresh("dialog");
+  const shown = h("dialog", { "aria-labelledby": id, onclose: () => { shown.remove(); closed?.(); } },
+    h("h2", { id }, title), content(() => shown.close()));
+  document.body.append(shown);
+  shown.showModal();
+}
+
 /** Ask before something that cannot be undone easily. */
 export function confirmed(question, label) {
   return new Promise((resolve) => {
-    const close = (answer) => () => { dialog.dataset.answer = answer; dialog.close(); };
-    const dialog = h("dialog", { "aria-labelledby": "asked", onclose: () => { resolve(dialog.dataset.answer === "yes"); dialog.remove(); } },
-      h("h2", { id: "asked" }, question),
-      h("div", { class: "actions" }, button(t("cancel"), close("no")), button(label, close("yes"), { kind: "danger" })));
-    document.body.append(dialog);
-    dialog.showModal();
+    let isSure = false;
+    dialog(question, (close) => h("div", { class: "actions" },
+      button(t("cancel"), close), button(label, () => { isSure = true; close(); }, { kind: "danger" })),
+    { closed: () => resolve(isSure) });
   });
 }

@@ -7,11 +7,12 @@ import pytest
 
 def pages(world) -> list[tuple[str, str]]:
     """(who, path) of every page there is."""
-    base, shared = f"/label/{world.project}", f"/label/{world.shared}"
+    base, shared, quiz = (f"/label/{each}" for each in (world.project, world.shared, world.quiz))
     owner = [base, f"{base}/guide", f"{base}/settings", "/label/new", f"{shared}/data", f"{shared}/tasks"]
     owner += [f"{shared}/figures", f"{shared}/arena", f"{shared}/judges", "/people", "/audit", "/no/such"]
     owner += [f"{shared}/disputes", f"{shared}/dispute/{world.disputed}", "/account", "/label"]
-    labeller = [f"{base}/task/{world.draft}", f"{base}/queue/submitted", f"/label/{world.quiz}/quiz", base]
+    owner += [f"{quiz}/settings", f"{quiz}/quiz/edit"]
+    labeller = [f"{base}/task/{world.draft}", f"{base}/queue/submitted", f"{quiz}/quiz", base]
     stranger = ["/login", f"/join/{world.invitation()}", "/join/nothing"]
     work = [
         ("ara", f"{base}/task/{task}") for task in kinds(world, world.owner, "correct", "compare", "rate")
@@ -85,7 +86,7 @@ def test_every_page_opened_on_a_phone_has_no_serious_fault(busy):
 
 def test_every_screen_of_work_shows_its_keys(busy):
     page = busy.page("ara")
-    for kind, keys in {"compare": "123TBND", "correct": "ARND", "rate": "ND"}.items():
+    for kind, keys in {"compare": "123TBFND", "correct": "ARND", "rate": "FND"}.items():
         [task] = kinds(busy.world, busy.world.owner, kind)
         page.goto(f"/label/{busy.world.project}/task/{task}")
         page.locator(".task h1").wait_for()

@@ -150,6 +150,7 @@ class BusyWorld(World):
         self.invitation("reviewer")
         self.shared = self._project("python-docs, 2", overlap=2, gold_every=6, blind_share=0.5)
         self.quiz = self.quizzed()
+        self.office.quizzes.take(people[1], self.quiz, [0] * len(own_quiz()))
         self._comparisons(people)
         self._writing(people)
         self.office.datasets.cut(

@@ -3,6 +3,7 @@
 import * as api from "../api.js";
 import { intervals } from "../chart.js";
 import { fresh, h, put, table } from "../dom.js";
+import { flagging } from "../flag.js";
 import { number, t } from "../i18n.js";
 import { button } from "../keyboard.js";
 import { say } from "../live.js";
@@ -46,7 +47,8 @@ function battle(ring, item, voted, again) {
       card.querySelector("button").remove();
       card.classList.toggle("chosen", choice === at);
     });
-    put(others, button(t("arena.again"), again, { key: "enter", kind: "main" }));
+    put(others, button(t("arena.again"), again, { key: "enter", kind: "main" }),
+      flagging(models.length, (why, at) => api.flag(item.task, why, at)));
     others.firstChild.focus();
     say(t("arena.were", { first: models[0], second: models[1] }));
     await voted();

@@ -3,7 +3,8 @@
 import * as api from "../api.js";
 import { field, h, put, table } from "../dom.js";
 import { day, number, t } from "../i18n.js";
-import { form, projectHead } from "../shell.js";
+import { button } from "../keyboard.js";
+import { dialog, form, projectHead } from "../shell.js";
 import { toast } from "../live.js";
 
 const KINDS = ["", "write", "correct", "compare", "rate"];
@@ -55,6 +56,24 @@ async function list(section, id) {
     : table(t("data.versions"), [t("data.name"), t("data.version"), t("data.format"), t("data.records"), t("data.change"), "SHA-256", t("tasks.made"), ""], found.map((each) => [
       each.name, each.version, t(`format.${each.format}`), each.records, { number: `+${number(each.added)} −${number(each.removed)}` },
       h("code", { title: each.sha256 }, each.sha256.slice(0, 12)), day(each.created),
-      h("a", { class: "button", href: api.datasetFile(each.id), download: "", "aria-label": t("data.download_of", { name: each.name, n: each.version }) }, t("data.download")),
+      h("span", { class: "row" },
+        h("a", { class: "button", href: api.datasetFile(each.id), download: "", "aria-label": t("data.download_of", { name: each.name, n: each.version }) }, t("data.download")),
+        button(t("trace"), () => trace(id, each), { "aria-label": t("trace.of", { name: each.name, n: each.version }) })),
     ])));
+}
+
+/** Follow one line of a version's file back to who labelled it. */
+function trace(project, version) {
+  const line = h("input", { type: "number", name: "line", min: 1, max: version.records, value: 1, required: true });
+  const found = h("div", { role: "status" });
+  dialog(t("trace.of", { name: version.name, n: version.version }), (close) => [
+    h("p", { class: "dim" }, t("trace.text")),
+    form(t("trace"), field(t("trace.line"), line, t("trace.lines", { n: version.records })), async () => {
+      const sources = await api.sources(version.id, Number(line.value) - 1);
+      put(found, table(t("trace.found"), [t("figures.task"), t("trace.who"), t("guide.title")], sources.map((each) => [
+        h("a", { href: `/label/${project}/dispute/${each.task}`, onclick: close }, t("disputes.task", { n: each.task })),
+        h("span", { class: "row" }, h("code", {}, each.who), each.is_machine && h("span", { class: "tag" }, t("machine"))),
+        each.guide === null ? "–" : t("guide.other", { n: each.guide }),
+      ])));
+    }), found, button(t("close"), close, { kind: "quiet" })]);
 }

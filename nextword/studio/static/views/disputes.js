@@ -2,6 +2,7 @@
 
 import * as api from "../api.js";
 import { h, put } from "../dom.js";
+import { answersOf, flagging } from "../flag.js";
 import { day, known, t } from "../i18n.js";
 import { toast } from "../live.js";
 import { KINDS } from "../kinds.js";
@@ -35,8 +36,11 @@ export async function dispute(place, { project: id, task }) {
       found.method && h("span", { class: "tag blue" }, known(`method.${found.method}`, found.method))),
     talk(found.prompt), about(found.about),
     h("section", { class: "card" }, h("h2", {}, t("disputes.said", { n: found.opinions.length })), opinions(found)),
-    h("section", { "aria-label": t("disputes.decide") }, !isOpen && h("h2", {}, t("disputes.shown")), kind ? [kind.draw(), h("div", { class: "actions" }, kind.buttons())] : sides(found.material)));
+    h("section", { "aria-label": t("disputes.decide") }, !isOpen && h("h2", {}, t("disputes.shown")), kind ? [kind.draw(), h("div", { class: "actions" }, kind.buttons())] : sides(found.material)),
+    answersOf(found) > 0 && h("div", { class: "actions" }, flagging(answersOf(found), (why, at) => api.flagSaid(id, [...found.prompt, ...saidBy(found.material)[at].messages], why))));
 }
+
+const saidBy = (material) => material.answers ?? [material.answer];
 
 const sides = (material) => talk((material.answers ?? []).flatMap((each) => each.messages).concat(material.draft ?? []).concat(material.answer?.messages ?? []));
 

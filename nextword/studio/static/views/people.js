@@ -5,7 +5,7 @@ import { field, h, put, table } from "../dom.js";
 import { day, moment, t } from "../i18n.js";
 import { button } from "../keyboard.js";
 import { toast } from "../live.js";
-import { attempt, confirmed, form } from "../shell.js";
+import { attempt, confirmed, dialog, form } from "../shell.js";
 
 const options = () => api.ROLES.map((role) => h("option", { value: role }, t(`roles.${role}`)));
 
@@ -56,9 +56,7 @@ async function listPeople(section) {
 
 function newPassword(person, change) {
   const input = h("input", { type: "text", name: "password", minlength: 10, required: true, autocomplete: "off" });
-  const dialog = h("dialog", { "aria-labelledby": "new-password", onclose: () => dialog.remove() }, h("h2", { id: "new-password" }, t("people.password_of", { name: person.name })),
-    form(t("account.change"), field(t("password.new"), input, t("password.hint")), async () => { await api.setPassword(person.id, input.value); dialog.close(); change(async () => {}); }),
-    button(t("cancel"), () => dialog.close(), { kind: "quiet" }));
-  document.body.append(dialog);
-  dialog.showModal();
+  dialog(t("people.password_of", { name: person.name }), (close) => [
+    form(t("account.change"), field(t("password.new"), input, t("password.hint")), async () => { await api.setPassword(person.id, input.value); close(); change(async () => {}); }),
+    button(t("cancel"), close, { kind: "quiet" })]);
 }

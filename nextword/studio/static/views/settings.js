@@ -1,21 +1,37 @@
 // A project's settings and its guide, for owners; and the form of a new project.
 
 import * as api from "../api.js";
-import { field, h, put } from "../dom.js";
-import { LANGUAGES, t } from "../i18n.js";
+import { field, h, put, table } from "../dom.js";
+import { LANGUAGES, percent, t } from "../i18n.js";
 import { button } from "../keyboard.js";
 import { toast } from "../live.js";
 import { page } from "../page.js";
 import { go } from "../router.js";
-import { form, projectHead } from "../shell.js";
+import { attempt, form, projectHead } from "../shell.js";
 
 const NUMBERS = { overlap: [1, 50, 1], lease_minutes: [1, 10080, 1], review_share: [0, 1, 0.05], gold_every: [0, 1000, 1], blind_share: [0, 1, 0.05], quiz_tries: [1, 100, 1] };
 
 export async function settings(place, { project: id }) {
-  const [project, guide] = await Promise.all([api.project(id), api.guide(id)]);
+  const [project, guide, sheet] = await Promise.all([api.project(id), api.guide(id), api.quizSheet(id)]);
+  const tries = h("div", {});
+  await standings(tries, id);
   put(place, projectHead(project, t("settings.title")),
     h("section", { class: "card" }, h("h2", {}, t("settings.work")), work(project)),
-    h("section", { class: "card" }, h("h2", {}, t("settings.guide")), h("p", { class: "dim" }, t("settings.guide_text", { n: guide.version })), texts(id, guide.texts)));
+    h("section", { class: "card" }, h("h2", {}, t("settings.guide")), h("p", { class: "dim" }, t("settings.guide_text", { n: guide.version })), texts(id, guide.texts)),
+    h("section", { class: "card" }, h("h2", {}, t("settings.quiz")),
+      h("p", { class: "dim" }, sheet.questions.length ? t("settings.quiz_text", { n: sheet.questions.length, share: percent(sheet.pass_mark) }) : t("settings.no_quiz")),
+      h("p", {}, h("a", { class: "button", href: `/label/${id}/quiz/edit` }, t("settings.quiz_edit"))), tries));
+}
+
+/** Who has tried the quiz, and for who failed a button that gives the tries back. */
+async function standings(place, id) {
+  const found = await api.standings(id);
+  put(place, found.length > 0 && table(t("standing.title"), [t("name"), t("standing.best"), t("standing.tries"), t("standing.left"), ""], found.map((each) => [
+    each.name, h("span", { class: `tag ${each.has_passed ? "good" : ""}` }, percent(each.best)), each.tries, each.tries_left,
+    !each.has_passed && each.tries > 0 ? button(t("standing.forgive"), async () => {
+      if (await attempt(() => api.forgive(id, each.person), t("standing.forgiven"))) standings(place, id);
+    }, { "aria-label": t("standing.forgive_of", { name: each.name }) }) : "",
+  ])));
 }
 
 function work(project) {

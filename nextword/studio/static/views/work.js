@@ -4,6 +4,7 @@
 import * as api from "../api.js";
 import { h, put } from "../dom.js";
 import { Draft } from "../draft.js";
+import { answersOf, flagging } from "../flag.js";
 import { LANGUAGES, t } from "../i18n.js";
 import { button } from "../keyboard.js";
 import { toast } from "../live.js";
@@ -70,7 +71,7 @@ class Work {
         h("summary", { "data-key": "n", "data-says": t("note"), onclick: (event) => this.showNote(event) }, t("note.add"), " ", h("kbd", { "aria-hidden": "true" }, "N")),
         this.note),
       h("div", { class: "actions" }, this.kind.buttons(),
-        h("span", { class: "push" }), undoOf(this.project.id),
+        h("span", { class: "push" }), undoOf(this.project.id), this.flag(),
         button(t("work.discard"), () => this.discard(), { key: "d", kind: "quiet" })),
     ];
   }
@@ -92,8 +93,15 @@ class Work {
       h("fieldset", { disabled: true }, this.kind.draw()),
       h("div", { class: "actions" },
         button(t("work.reopen"), () => reopen(this.project.id, this.item.task), { key: "u", kind: "main" }),
-        h("a", { class: "button", href: `/label/${this.project.id}/work` }, t("work.next"))),
+        h("a", { class: "button", href: `/label/${this.project.id}/work` }, t("work.next")),
+        h("span", { class: "push" }), this.flag()),
     ];
+  }
+
+  /** Say that an answer shown here is wrong, whatever is said of the task itself. */
+  flag() {
+    const count = answersOf(this.item);
+    return count > 0 && flagging(count, (why, at) => api.flag(this.item.task, why, count > 1 ? at : null));
   }
 
   choiceOfDrafts() {
