@@ -65,7 +65,7 @@ class ComparingSettings:
     """What is asked, and how often."""
 
     questions: int = option(256, "questions answered, at most", least=1)
-    answers: int = option(2, "answers to each, which are then compared", least=1, most=4)
+    answers: int = option(1, "own answers to each, which are then compared", least=1, most=4)
     own: float = option(0.1, "share of them that people wrote the answers to", least=0, most=1)
     known: bool = option(True, "the known answer is compared with them")
     misquotes: int = option(

@@ -71,6 +71,15 @@ def test_no_function_is_asked_about_on_both_sides(seed):
     assert all(sides) and learnt and not (sides[0] | learnt) & (sides[1] | asked)
 
 
+def test_what_else_may_be_asked_is_of_functions_to_train_on_and_more_than_is_asked(seed):
+    further, learnt, held = (
+        list(read_questions(seed[0] / f"questions.{name}.jsonl")) for name in ("further", "train", "heldout")
+    )
+    assert not {one.function_id for one in further} & {one.function_id for one in held}
+    assert {one.id for one in learnt} <= {one.id for one in further} and len(further) > len(learnt)
+    assert not any(one.excerpt for one in further)
+
+
 def test_every_held_out_question_is_there_in_both_languages(seed):
     ids = [question.id for question in read_questions(seed[0] / "questions.heldout.jsonl")]
     assert ids and {id[:-2] + "ko" for id in ids if id.endswith("en")} == {

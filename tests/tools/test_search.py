@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from nextword.common.errors import BadInput, Corrupt
 from nextword.common.records import Document
-from nextword.tools.passages import LENGTH, passages
+from nextword.tools.passages import LENGTH, opened_at, passages
 from nextword.tools.search import Index, title_of
 from nextword.tools.terms import asked_terms, terms
 
@@ -109,6 +109,36 @@ def test_a_member_is_found_by_its_class_and_stands_under_its_heading(tmp_path, q
     assert not heading or heading in (cut.heading, *PATHS[cut.start : cut.end].splitlines())
     with Index.build([document(PATHS, "http://a/pathlib.html")], tmp_path / "search.db") as index:
         assert text in index.search(question, 1)[0].text
+
+
+LONG = "oven (version 1)  index\n\nMethods defined here:\n" + "".join(
+    f"bake{n}(self, heat)\n    Bake it in way {n}.\n\n" for n in range(30)
+)
+
+
+@pytest.mark.parametrize("asked", ["bake7", "oven.bake7"])
+def test_a_hit_begins_with_the_entry_that_is_asked_for_and_goes_on_as_far_as_a_passage(tmp_path, asked):
+    with Index.build([document(LONG)], tmp_path / "search.db") as index:
+        (hit,) = index.search(f"What does {asked} do?", 1)
+    assert hit.text.startswith("bake7(self, heat)\n    Bake it in way 7.")
+    assert hit.heading == "Methods defined here:"
+    assert hit.text == LONG[hit.start : hit.end] and LONG[hit.end] == "\n"
+    assert LENGTH - 40 < len(hit.text) <= LENGTH
+
+
+def test_a_question_that_names_no_entry_gets_the_passage_as_it_stands(tmp_path):
+    with Index.build([document(LONG)], tmp_path / "search.db") as index:
+        (hit,) = index.search("Bake it in which way, 7?", 1)
+        whole = {(one.start, one.end) for one in passages(LONG)}
+    assert (hit.start, hit.end) in whole
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [("ab\ncd\nef\n", 0, 5), ("ab\ncd\n", 3, 6), ("a" * 30 + "\nb", 0, 30), ("ab", 0, 2)],
+)
+def test_a_passage_opened_anywhere_ends_with_a_line(text, start, end):
+    assert opened_at(text, start, 6) == end
 
 
 def test_a_head_is_not_parted_from_what_it_is_about():

@@ -21,10 +21,13 @@ from nextword.common.errors import BadInput, Failure
 from nextword.common.files import read_json
 from nextword.common.records import Conversation, Message
 from nextword.model.checkpoint import load_checkpoint, save_checkpoint
+from nextword.train.assistant import Assistant
+from nextword.train.branches import Branch, Tree, pack_trees
 from nextword.train.metrics import Metrics
 from nextword.train.policy import METHODS, PolicyResult, PolicySettings, align_by_policy
-from nextword.train.policy_step import PolicyStep
+from nextword.train.policy_step import PolicyStep, with_written
 from nextword.train.run_folder import read_result
+from nextword.train.sequence_logprobs import token_logprobs
 
 SCRIPT = Path(__file__).with_name("run_alignment.py")
 QUICK = PolicySettings(
@@ -67,6 +70,29 @@ def test_every_method_learns_to_be_rewarded(assistant, tmp_path, method):
     result = align_by_policy(settings, assistant, PROMPTS, shortness, tmp_path)
     assert result.reward > result.reward_before + 0.1
     assert result.kl > 0 and not result.stopped and result.steps == 14
+
+
+@pytest.mark.parametrize("method", ["ppo", "rloo"])
+def test_written_answers_are_learnt_beside_the_policy_s_own(assistant, tmp_path, method):
+    written = [Conversation([*one.messages, Message("assistant", "abc")], meta=one.meta) for one in PROMPTS]
+    settings = replace(QUICK, method=method, kl_coef=0.0, sft_weight=1.0)
+    mixed = [*written[:-1], PROMPTS[-1]]  # one has no answer
+    align_by_policy(settings, assistant, mixed, shortness, tmp_path)
+    losses = [line["written_loss"] for line in lines(tmp_path)]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_the_written_answer_is_no_part_of_the_policy_s_loss(assistant):
+    opened = Assistant.open(assistant, torch.device("cpu"))
+    own = [Branch((5, 6, 7), (1, 1, 1)), Branch((8, 9), (1, 1))]
+    tree = Tree((1, 2, 3), tuple(own))
+    packed = pack_trees([tree, tree])
+    alone = packed.padded(token_logprobs(opened.model, packed).logprobs)
+    forest, is_own = with_written([tree, tree], [Branch((4, 4, 4, 4, 4), (1,) * 5), None])
+    assert is_own.tolist() == [True, True, False, True, True]
+    packed = pack_trees(forest)
+    beside = packed.padded(token_logprobs(opened.model, packed).logprobs)[is_own][:, : alone.shape[1]]
+    assert torch.allclose(alone, beside, atol=1e-5)
 
 
 def test_the_run_folder_holds_what_it_promises(reference):
