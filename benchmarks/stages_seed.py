@@ -292,7 +292,7 @@ class Seed:
         pairs = kept.train if held_out is None else kept.held_out
         groups = {prompt_id(one.prompt): str(one.meta.get("function", "")) for one in records}
         model = load_scalar(self.folder / "reward" / "model")
-        rewards = tree_rewards(model, [pair.tree for pair in pairs], pad=assistant.pad)
+        rewards = tree_rewards(model, [pair.tree for pair in pairs])
         sides = zip(rewards[::2], rewards[1::2], pairs, strict=True)
         right = [(one > other) + (one == other) / 2 for one, other, _ in sides]
         return {
