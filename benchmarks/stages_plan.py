@@ -15,45 +15,45 @@ class Plan:
 
     depth: int = 3
     base_rows: int = 8
-    base_steps: int = 700
+    base_steps: int = 660
     look_tokens: int = 16_384
     """Held-out tokens of a look along the way."""
-    conversations: int = 20_000
-    lessons: int = 16_000
+    conversations: int = 19_000
+    lessons: int = 15_000
     """Conversations that are searched for, and learnt from together with the hand-written ones."""
     sft_rows: int = 8
-    sft_steps: int = 1_000
+    sft_steps: int = 960
     """Of finetuning, and of finetuning on shuffled answers."""
     sft_matrix_rate: float = 0.01
     sft_vector_rate: float = 0.003
     sft_replay: float = 0.0
     """Share of the rows that is plain text of pretraining, against forgetting."""
-    compared: int = 2_400
+    compared: int = 2_200
     """Questions that are answered `answers` times, which the rule then compares."""
     answers: int = 1
     judged: int = 200
     """The same of held-out functions: what the reward model is measured on."""
-    reward_steps: int = 200
+    reward_steps: int = 130
     reward_rate: float = 5e-4
-    dpo_steps: int = 200
+    dpo_steps: int = 150
     dpo_rate: float = 1e-4
     dpo_beta: float = 0.1
-    dpo_sft: float = 5.0
+    dpo_sft: float = 10.0
     """Weight of the chosen answers' own loss; without it DPO unlearnt to end its answers (tried.md)."""
-    ppo_steps: int = 50
-    ppo_batch: int = 16
-    ppo_samples: int = 4
+    ppo_steps: int = 45
+    ppo_batch: int = 24
+    ppo_samples: int = 2
     ppo_passes: int = 2
     ppo_rate: float = 1e-4
-    ppo_kl: float = 0.05
-    ppo_sft: float = 2.0
+    ppo_kl: float = 0.1
+    ppo_sft: float = 10.0
     """Weight of the written answers' own loss, as InstructGPT mixed other text in."""
     ppo_prompts: int = 2_400
-    asked: int = 320
+    asked: int = 300
     """Held-out questions that everyone answers."""
     kl_prompts: int = 64
     hh_pairs: int = 800
-    bits_tokens: int = 1_000_000
+    bits_tokens: int = 300_000
     """Held-out tokens, at most, that bits per byte are measured on at the end."""
 
     def scaled(self, scale: float) -> Plan:

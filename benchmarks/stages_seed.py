@@ -202,7 +202,7 @@ class Seed:
         settings = PolicySettings(
             method="ppo", steps=plan.ppo_steps, rate=plan.ppo_rate, kl_coef=plan.ppo_kl,
             batch=plan.ppo_batch, samples=plan.ppo_samples, passes=plan.ppo_passes,
-            sft_weight=plan.ppo_sft, answer_tokens=48, seed=self.seed,
+            sft_weight=plan.ppo_sft, answer_tokens=48, precision="bf16", seed=self.seed,
         )  # fmt: skip
         asked = ComparingSettings(questions=plan.ppo_prompts, seed=self.seed)
         prompts = questions(asked, self.folder / "seed")

@@ -43,7 +43,7 @@ PROPOSALS_A_MINUTE = 60
 """Proposed questions that the rule looks at; labelling them takes a part of a second each."""
 FINETUNE_RATES: dict[str, Any] = {"matrix_rate": 0.01, "vector_rate": 0.003}
 """Higher than one would finetune a large model with: a small one has yet to learn to look something up."""
-REWARD_RATE, ALIGN_RATE, ALIGN_SFT_WEIGHT = 5e-4, 1e-4, 5.0
+REWARD_RATE, ALIGN_RATE, ALIGN_SFT_WEIGHT = 5e-4, 1e-4, 10.0
 """Likewise; and the answers that were chosen are often not the model's own, so DPO must hold on to them. Of
 the weights 1, 5 and 10 the first lost as many questions as it won; the others won two of three."""
 QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 60, 6

@@ -28,8 +28,8 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -124,18 +124,12 @@ def compared_by_rule(
 
 
 def questions(settings: ComparingSettings, seed_data: Path) -> list[Conversation]:
-    """Conversations of the seed data that ask and answer once, by a hash: the same ones for a seed.
-
-    Half of those about pages show what a search found, where that is known (recipes/searched.py).
-    """
+    """Conversations of the seed data that ask and answer once, by a hash: the same ones for a seed."""
     seed, most = settings.seed, settings.questions
     own = [one for one in _read(seed_data / "own.jsonl") if _answers(one) == 1]
     own = _drawn(own, round(settings.own * most), seed)
-    found = [_first_turn(one) for one in _read(seed_data / "searched.jsonl") if _is_about_page(one)]
-    found = _drawn(found, (most - len(own)) // 2, seed)
     shown = [one for one in _read(seed_data / "train.jsonl") if _is_about_page(one)]
-    shown = _drawn(shown, most - len(own) - len(found), seed)
-    return _drawn([*own, *found, *shown], None, seed)
+    return _drawn([*own, *_drawn(shown, most - len(own), seed)], None, seed)
 
 
 def _drawn(found: list[Conversation], most: int | None, seed: int) -> list[Conversation]:
@@ -159,27 +153,44 @@ def _is_about_page(one: Conversation) -> bool:
     return bool(one.meta.get("question")) and one.meta.get("form") != FROM_MEMORY
 
 
-def _first_turn(one: Conversation) -> Conversation:
-    """Up to the first answer."""
-    roles = [each.role for each in one.messages]
-    return replace(one, messages=one.messages[: roles.index("assistant") + 1])
+def misquoted(one: Conversation, manners: Mapping[tuple[str, str], str]) -> list[str]:
+    """The known answer with other words of the page in its quotation, those of like length first.
 
-
-def misquoted(one: Conversation) -> list[str]:
-    """The known answer with other words of the page in its quotation, those of like length first; and second
-    that the page does not say, which is never known to be wrong unless it is compared with what is right.
+    Where the page does not tell, as if it did, in the words in which the others are answered; where it does,
+    in every third one, second, that it does not: what is only ever right, or only ever wrong, would be
+    believed to be so. manners: (type, language) to an answer that quotes.
     """
     answer, page = str(one.messages[-1].content), str(one.messages[-2].content)
-    quote = claimed(answer)
-    if one.messages[-2].role != "tool" or quote == answer or quote not in page:
+    lang = str(one.meta.get("lang", ""))
+    if one.messages[-2].role != "tool":
+        return []
+    is_denied = answer == NOT_THERE.get(lang)
+    manner = manners.get((str(one.meta.get("type", "")), lang), "") if is_denied else answer
+    quote = claimed(manner)
+    if quote == manner or (quote not in page and not is_denied):
         return []
     places = dict.fromkeys(place.strip() for place in (*page.split("\n"), *PART.findall(page)))
     others = [place for place in places if place and place not in quote and quote not in place]
     others = [place for place in others if len(place) <= 2 * len(quote) + 8 and '"' not in place]
     others.sort(key=lambda place: (abs(len(place) - len(quote)), digest(quote + place)))
-    texts = [answer.replace(quote, place, 1) for place in others]
-    denied = NOT_THERE.get(one.meta.get("lang", ""))
-    return [*texts[:1], *([denied] if denied else []), *texts[1:]]
+    texts = [manner.replace(quote, place, 1) for place in others]
+    if (
+        not is_denied
+        and lang in NOT_THERE
+        and int(digest(f"denied:{_key(plain(one.messages))}")[:8], 16) % 3 == 0
+    ):
+        texts.insert(1, NOT_THERE[lang])
+    return texts
+
+
+def manners_of(asked: Iterable[Conversation]) -> dict[tuple[str, str], str]:
+    """An answer that quotes its page, for each type and language."""
+    found: dict[tuple[str, str], str] = {}
+    for one in asked:
+        answer = str(one.messages[-1].content)
+        if claimed(answer) != answer:
+            found.setdefault((str(one.meta.get("type", "")), str(one.meta.get("lang", ""))), answer)
+    return found
 
 
 class _Rule:
@@ -200,6 +211,7 @@ def _answered(
     seeds = [settings.seed + number for number in range(len(draws))]
     sampling = Sampling(temperature=settings.temperature, max_new_tokens=settings.answer_tokens)
     replies = answers(model, draws, sampling, progress, seeds)
+    manners = manners_of(asked)
     for at, one in enumerate(asked):
         given = replies[at * settings.answers : (at + 1) * settings.answers]
         texts = dict.fromkeys(reply.text.strip() for reply in given if reply.end in ("stop", "length"))
@@ -207,7 +219,7 @@ def _answered(
         by = dict.fromkeys(islice(texts, MOST_ANSWERS - settings.known), settings.name)
         if settings.known:
             by.setdefault(str(one.messages[-1].content), KNOWN)
-        for text in misquoted(one)[: min(settings.misquotes, MOST_ANSWERS - len(by))]:
+        for text in misquoted(one, manners)[: min(settings.misquotes, MOST_ANSWERS - len(by))]:
             by.setdefault(text, MISQUOTED)
         if len(by) >= 2:
             yield {

@@ -88,7 +88,7 @@ def about_a_page(answer):
 
 
 def test_a_misquotation_says_the_same_of_another_place_of_the_page():
-    made = misquoted(about_a_page('"round(x, /)" is how it is called.'))
+    made = misquoted(about_a_page('"round(x, /)" is how it is called.'), {})
     assert made[0] == '"floor(x, /)" is how it is called.'
     for text in made:
         quote = text.removeprefix('"').removesuffix('" is how it is called.')
@@ -97,7 +97,25 @@ def test_a_misquotation_says_the_same_of_another_place_of_the_page():
 
 @pytest.mark.parametrize("answer", ["The page does not say.", '"trunc(x, /)" is how it is called.'])
 def test_what_quotes_nothing_of_its_page_cannot_be_misquoted(answer):
-    assert misquoted(about_a_page(answer)) == []
+    assert misquoted(about_a_page(answer), {}) == []
+
+
+def test_where_the_page_does_not_say_a_misquotation_says_that_it_does():
+    one = about_a_page("The page does not say.")
+    one = Conversation(one.messages, meta={**one.meta, "type": "signature", "lang": "en"})
+    manner = '"indent(text, n)" is how it is called.'
+    made = misquoted(one, {("signature", "en"): manner})
+    assert made[0].endswith('" is how it is called.') and made[0].split('"')[1] in PAGE
+    assert misquoted(one, {("signature", "ko"): manner}) == []
+
+
+def test_every_third_quotation_is_compared_with_the_claim_that_the_page_does_not_say():
+    asked = [about_a_page('"round(x, /)" is how it is called.') for _ in range(60)]
+    for number, one in enumerate(asked):
+        one.meta.update(lang="en", question=f"q{number}")
+        one.messages[0] = Message("user", f"How do I call round, {number}?")
+    denied = [misquoted(one, {}).count("The page does not say.") for one in asked]
+    assert set(denied) == {0, 1} and 8 < sum(denied) < 32
 
 
 def test_misquotations_lose_and_are_named(tmp_path):
