@@ -2,6 +2,7 @@
 
 The model is tiny, and so are its pages; all else is what a reader has: the project's folder, a run called
 python-docs with its seed data, and comparisons that people made. Not typed is what comes from the internet.
+A chapter goes on with the models of those before it, so a later one is run together with them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ SAYS = {
         f"nextword index {RUN}": r"\d+ pages",
         f'nextword ask {RUN} "What does json.dumps do?"': r"json|The page does not say",
         f'nextword ask {RUN} "json.dumps는 무엇을 하나요?"': r"json|페이지",
-        f'nextword chat {RUN} "What does json.dumps do?"': r"\S",
+        f'nextword chat {RUN} "What does json.dumps do?"': r".\n",  # blanks too, after four steps
     },
     "10-prefer.md": {
         f"nextword align {RUN}/finetuned {COMPARED} --out {RUN}/aligned": r"dpo: \d+ records",
