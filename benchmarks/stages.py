@@ -74,7 +74,6 @@ def main() -> None:
     def command(seed: int, *more: str) -> list[str]:
         words = ["--run", given.run, "--seed", seed, "--scale", given.scale, *more]
         return [
-            sys.executable,
             __file__,
             *map(str, words),
             *(["--base", str(given.base)] if given.base else []),
@@ -90,7 +89,7 @@ def main() -> None:
         write_json(kept / f"seed-{given.seed}.json", found)
     elif given.all:
         for seed in filter(missing, SEEDS):
-            subprocess.run(command(seed, "--part", "seed"), check=True)
+            subprocess.run([sys.executable, *command(seed, "--part", "seed")], check=True)
     parts = [read_json(kept / f"seed-{seed}.json") for seed in SEEDS if not missing(seed)]
     report(parts, [seed for seed in SEEDS if missing(seed)], kept / "tried.md", is_real)
 

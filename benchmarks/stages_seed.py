@@ -71,7 +71,7 @@ class Seed:
         done(next(step for step in self.steps() if step.name == name), self.folder)
 
     def steps(self) -> Iterator[Step]:
-        yield Step("base", self._base, uses=BASE_USES, threads=2)
+        yield Step("base", self._base, uses=BASE_USES, processes=2)
         yield Step("seed", self._seed, uses=("conversations",))
         yield Step("index", self._index)
         yield Step("lessons", self._lessons, ("seed", "index"), ("lessons",))

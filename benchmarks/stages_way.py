@@ -3,9 +3,8 @@
 A step keeps its things in FOLDER/NAME. It is done again, from nothing, when what it takes from the plan has
 changed or a step that it builds on was done again; one that was stopped goes on, if what it calls can.
 
-Every step is a process of its own, and two go side by side: two threads learn a tiny model a half faster than
-one, but two models are learnt in the time of one. So a step has one thread, unless nearly all others wait for
-it.
+Every step is a process of its own, and two go side by side, of one thread each: two threads learn a tiny
+model hardly faster than one. Only where all others wait for a step is it two processes, which share its batch.
 """
 
 from __future__ import annotations
@@ -32,8 +31,10 @@ from nextword.common.records import digest
 
 AT_ONCE = 2
 """Steps side by side: one for each core that a seed is to have."""
-LOOK = 0.1
+LOOK = 0.5
 """Seconds between looks at the steps that are on their way."""
+WALKER = "STAGES_WALKER"
+"""Names the process that begins the steps."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Step:
     work: Callable[[], Any]
     after: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
-    threads: int = 1
+    processes: int = 1
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Going:
 class Way:
     """The steps of one seed, their times and results, in FOLDER/way.json.
 
-    command: what to run for a step, given its name; it calls `done` with the step and the folder.
+    command: the script and its words for a step, by its name; it calls `done` with the step and the folder.
     """
 
     def __init__(
@@ -109,8 +110,9 @@ class Way:
         self.steps[step.name] = {**known, "begun": known["begun"] + 1}
         self._keep()
         self._result(step.name).unlink(missing_ok=True)
-        threads = {"OMP_NUM_THREADS": str(step.threads), "RAYON_NUM_THREADS": str(step.threads)}
-        return Going(step, subprocess.Popen(self.command(step.name), env={**os.environ, **threads}))
+        words = [*launched_by(step.processes), *self.command(step.name)]
+        more = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", WALKER: str(os.getpid())}
+        return Going(step, subprocess.Popen(words, env={**os.environ, **more}))
 
     def _has_ended(self, one: Going, wait: bool = False) -> bool:
         """Whether a step's process is over; its times and its result are kept then."""
@@ -163,16 +165,24 @@ class Way:
         write_json(self.path, {"walked": self.walked, "steps": self.steps})
 
 
+def launched_by(processes: int) -> list[str]:
+    """What begins a script, in one process or in several that learn together."""
+    if processes == 1:
+        return [sys.executable]
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+
+
 def done(step: Step, folder: Path) -> None:
     """Do a step in this process, and leave its result where the way looks for it."""
-    Thread(target=_not_alone, args=(os.getppid(),), daemon=True).start()
+    if walker := os.environ.get(WALKER):
+        Thread(target=_not_alone, args=(int(walker),), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     write_json(folder / "results" / f"{step.name}.json", {"result": plain(step.work())})
 
 
-def _not_alone(parent: int) -> None:
-    """End this process when the one that began it is gone, killed: it would be begun a second time."""
-    while os.getppid() == parent:
+def _not_alone(walker: int) -> None:
+    """End this process when the one that walks is gone, killed: it would be begun a second time."""
+    while Path(f"/proc/{walker}").exists():
         time.sleep(1)
     os._exit(1)
 
