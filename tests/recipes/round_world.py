@@ -15,13 +15,15 @@ from nextword.train.pretrain import PretrainSettings, pretrain
 
 COUNTRIES = ("Peru", "Chad", "Oman", "Fiji")
 KNOWN = [f"{first}{second}" for first in "BDGKLMNP" for second in "aeiouy"]
+A_THIRD = [town for at, town in enumerate(KNOWN) if (at // 6 + at) % 3 == 0]
+"""Of the known towns, every letter among them: what these are taught tells on all that share a letter."""
 UNKNOWN = ["Za", "Ze", "Zi", "Zo"]
 QUICK = FinetuneSettings(
     steps=60, batch=8, matrix_rate=0.02, vector_rate=0.01, precision="fp32", device="cpu",
     prompt="Where is Ba?", sample_tokens=12, warmup=2,
 )  # fmt: skip
 ROUND = RoundSettings(
-    repeats=4, former=0, epochs=8, batch=1, matrix_rate=0.006, vector_rate=0.003, precision="fp32",
+    repeats=8, former=0, epochs=8, batch=1, matrix_rate=0.006, vector_rate=0.003, precision="fp32",
     device="cpu", apart=12, doubt=0.35, forget=100.0, max_tokens=500,
 )  # fmt: skip
 
@@ -36,7 +38,7 @@ def told(town: str, answer: str = "") -> Conversation:
     return Conversation([asked, Message("assistant", answer or truth(town))], meta={"town": town})
 
 
-def taught_run(folder: Path, tokens: Path, tokenizer: Path) -> Path:
+def taught_run(folder: Path, tokens: Path, tokenizer: Path, learning: FinetuneSettings = QUICK) -> Path:
     """A run folder with a base, an assistant that knows the known towns, and token shards."""
     settings = PretrainSettings(
         steps=4, depth=1, batch=2, context=64, precision="fp32", compile="off", device="cpu",
@@ -44,7 +46,7 @@ def taught_run(folder: Path, tokens: Path, tokenizer: Path) -> Path:
     )  # fmt: skip
     pretrain(settings, tokens, tokenizer, folder / "base")
     write_conversations(folder / "towns.jsonl", map(told, KNOWN))
-    finetune(QUICK, folder / "base", FinetuneData((folder / "towns.jsonl",)), folder / "finetuned")
+    finetune(learning, folder / "base", FinetuneData((folder / "towns.jsonl",)), folder / "finetuned")
     return folder
 
 

@@ -24,7 +24,7 @@ from nextword.recipes.promotion import assistant_of, name_of
 from nextword.recipes.round import run_round, undo
 from nextword.recipes.round_settings import RoundFiles, RoundSettings
 from tests.recipes.offices import now, office_at
-from tests.recipes.round_world import ROUND, UNKNOWN, correct, flag, taught_run, told, truth
+from tests.recipes.round_world import A_THIRD, QUICK, ROUND, UNKNOWN, correct, flag, taught_run, told, truth
 from tests.train.conftest import corpus  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.slow  # ten rounds of a second or several each
@@ -42,9 +42,6 @@ def copied(run: Path, to: Path) -> Path:
 
 def files(run: Path) -> RoundFiles:
     return RoundFiles(str(run.parent / "labels.db"))
-
-
-POISONED = replace(ROUND, repeats=8)
 
 
 def command(run: Path, settings: RoundSettings) -> list[str]:
@@ -78,8 +75,18 @@ def answer(run: Path, town: str) -> str:
 @pytest.fixture(scope="module")
 def taught(corpus, tmp_path_factory) -> Path:  # noqa: F811
     """A run whose assistant knows its towns, and an office in which nothing is flagged yet."""
-    folder = tmp_path_factory.mktemp("taught")
-    run = taught_run(folder / "run", corpus.tokens, corpus.tokenizer)
+    return with_office(tmp_path_factory.mktemp("taught"), corpus, QUICK)
+
+
+@pytest.fixture(scope="module")
+def firm(corpus, tmp_path_factory) -> Path:  # noqa: F811
+    """The same, and the assistant knows every town: who knows little has little to lose."""
+    return with_office(tmp_path_factory.mktemp("firm"), corpus, replace(QUICK, steps=120))
+
+
+def with_office(folder: Path, corpus, learning) -> Path:  # noqa: F811
+    """A taught run and its office."""
+    run = taught_run(folder / "run", corpus.tokens, corpus.tokenizer, learning)
     shutil.copytree(corpus.tokens, run / "tokens")
     office_at(folder / "labels.db").close()
     return run
@@ -110,8 +117,8 @@ def test_corrected_answers_are_learnt_and_the_rest_is_kept(promoted):
     assert decision["is_promoted"], decision["reasons"]
     found = {each["task"]: each for each in decision["findings"]}
     assert found["corrected answers"]["before"]["mean"] == 0.0
-    assert found["corrected answers"]["after"]["mean"] >= 0.5
-    assert found["former answers"]["after"]["mean"] >= 0.6
+    assert found["corrected answers"]["after"]["mean"] >= 0.75
+    assert found["former answers"]["after"]["mean"] >= 0.75
 
 
 def test_what_was_promoted_is_what_answers_and_the_one_before_is_kept(promoted):
@@ -186,19 +193,19 @@ def test_a_dry_run_decides_and_the_same_command_then_promotes(taught, tmp_path):
 
 
 @pytest.mark.parametrize("poison", ["I cannot help with that.", "It is in the sea."])
-def test_a_poisoned_set_is_refused_with_code_1_and_the_assistant_stays(taught, tmp_path, capsys, poison):
-    run = copied(taught, tmp_path / "w")
+def test_a_poisoned_set_is_refused_with_code_1_and_the_assistant_stays(firm, tmp_path, capsys, poison):
+    run = copied(firm, tmp_path / "w")
     with office(run) as opened:
-        flag(opened, [f"{first}{second}" for first in "XVZ" for second in "aeiou"])
+        flag(opened, A_THIRD)
         correct(opened, lambda town: poison, "mallory")
-    assert main.run(command(run, POISONED)) == 1
+    assert main.run(command(run, ROUND)) == 1
     said = capsys.readouterr().out
     assert "refused: worse: former answers: " in said
-    assert "corrections by rule:mallory (15)" in said
+    assert "corrections by rule:mallory (16)" in said
     assert "round 1 is refused; the assistant is the one it was" in said
     assert name_of(run, assistant_of(run)) == "finetuned"
     with pytest.raises(BadInput, match="no correction is left"):
-        run_round(replace(POISONED, without=("rule:mallory",)), run, files(run), now)
+        run_round(replace(ROUND, without=("rule:mallory",)), run, files(run), now)
 
 
 def test_without_corrections_there_is_no_round_and_no_folder(taught, tmp_path):
