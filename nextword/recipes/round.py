@@ -14,7 +14,7 @@ Every step writes its file whole or not at all, and is skipped where its file is
 the same command goes on. The same command after a decision tells the decision again, until there are new
 corrections, other settings, or another assistant to set out from.
 
-`start` is where the new assistant sets out from: `assistant`, the one in use, which learns in a minute and
+`start` is where the new assistant sets out from: `assistant`, the one in use, which learns in minutes and
 keeps what was aligned; or `base`, the model before any finetuning, which then needs all its former
 conversations again (--former 0 --epochs 3), but carries nothing over from mistakes that were trained in.
 """

@@ -4,6 +4,11 @@ Twenty corrections alone would be learnt in a minute, and much else forgotten (M
 they are a small part of a mixture whose rest is former conversations, chosen by a hash. Former conversations
 that ask what a correction answers are left out: the correction replaces them.
 
+Every file of former conversations has an equal share of the rest, as far as it goes, and a small file stands
+in it up to TIMES times. By chance alone, few of 500 conversations written by hand would be taken from among
+24,000 derived ones, and what few conversations have taught is forgotten first: a round that took 30 of them
+made an assistant that refused nothing any more.
+
 Some former conversations are set apart and never rehearsed in a round, though the assistant once learnt them.
 Both models are asked these afterwards. Whatever a round does to what it does not rehearse shows there first,
 and who writes poisoned corrections does not choose them.
@@ -11,8 +16,9 @@ and who writes poisoned corrections does not choose them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +31,8 @@ from nextword.recipes.lineage import writer_of
 
 LEAST_FORMER = 20
 """Former conversations without which nothing keeps the rest in memory."""
+TIMES = 3
+"""How often a conversation of a small file stands among the others, at most."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +74,16 @@ def mixture(
 ) -> Mixture:
     """`repeats` times the corrections, and at most `most` (0: all) former conversations but those apart."""
     replaced = {question_of(one) for one in corrections}
-    every = [one for file in former for one in read_conversations(file)]
-    rest = [one for one in every if question_of(one) not in replaced]
-    order = sorted(rest, key=lambda one: digest(f"apart:{id_of(one)}"))
+    every = [list(read_conversations(file)) for file in former]
+    rest = [[one for one in source if question_of(one) not in replaced] for source in every]
+    order = sorted(chain.from_iterable(rest), key=lambda one: digest(f"apart:{id_of(one)}"))
     set_apart = asked_about(order, corrections, min(apart, len(order) // 4))
     kept_out = {id_of(one) for one in set_apart}
-    order = sorted(rest, key=lambda one: digest(f"{seed}:former:{id_of(one)}"))
-    rehearsed = [one for one in order if id_of(one) not in kept_out][: most or None]
-    if len(rehearsed) < LEAST_FORMER:
+    kept = [[one for one in source if id_of(one) not in kept_out] for source in rest]
+    rehearsed = shared_out(kept, most, lambda one: digest(f"{seed}:former:{id_of(one)}"))
+    if (different := len({id_of(one) for one in rehearsed})) < LEAST_FORMER:
         raise BadInput(
-            f"{len(rehearsed)} former conversations are too few to keep the rest in memory",
+            f"{different} former conversations are too few to keep the rest in memory",
             where=", ".join(map(str, former)),
             do=f"give at least {LEAST_FORMER} with --data",
         )
@@ -83,11 +91,23 @@ def mixture(
         "corrections": len(corrections),
         "repeats": repeats,
         "former": len(rehearsed),
-        "of": len(every),
-        "replaced": len(every) - len(rest),
+        "of": sum(map(len, every)),
+        "replaced": sum(map(len, every)) - len(order),
         "apart": len(set_apart),
     }
     return Mixture([*(one for one in corrections for _ in range(repeats)), *rehearsed], facts, set_apart)
+
+
+def shared_out(
+    sources: Iterable[Sequence[Conversation]], most: int, order: Callable[[Conversation], str]
+) -> list[Conversation]:
+    """`most` (0: all, once) by `order`, as many of each source; a small source up to TIMES times."""
+    smallest_first = sorted(sources, key=len)
+    found: list[Conversation] = []
+    for place, source in enumerate(smallest_first):
+        share = (most - len(found)) // (len(smallest_first) - place) if most else len(source)
+        found += (sorted(source, key=order) * TIMES)[:share]
+    return found
 
 
 def asked_about(

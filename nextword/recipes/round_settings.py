@@ -19,8 +19,8 @@ class RoundSettings:
     """How the next assistant is taught, and what the gate lets pass."""
 
     start: str = option("assistant", "what sets out: assistant (the one in use) or base")
-    repeats: int = option(8, "times that each correction stands among what is learnt", least=1)
-    former: int = option(1500, "former conversations to learn beside them, at most; 0 takes all", least=0)
+    repeats: int = option(16, "times that each correction stands among what is learnt", least=1)
+    former: int = option(3500, "former conversations to learn beside them, at most; 0 takes all", least=0)
     epochs: float = option(1.0, "times that all of it is seen", above=0)
     batch: int = option(8, "rows of a step", least=1)
     matrix_rate: float = option(0.0015, "learning rate of hidden matrices", least=0)

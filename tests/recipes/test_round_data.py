@@ -7,7 +7,7 @@ import pytest
 from nextword.common.dialogue import write_conversations
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message
-from nextword.recipes.round_data import mixture, question_of, taken
+from nextword.recipes.round_data import mixture, question_of, shared_out, taken
 
 
 def said(question: str, answer: str, **meta) -> Conversation:
@@ -59,11 +59,31 @@ def test_conversations_of_several_turns_are_learnt_and_not_asked_about(tmp_path)
     assert mixture([said("new?", "x")], [path], 1, 0, 10).apart == []
 
 
+def test_what_few_conversations_taught_is_rehearsed_several_times_and_not_by_chance(former, tmp_path):
+    small = tmp_path / "small.jsonl"
+    write_conversations(small, [said(f"hello {at}", "hi") for at in range(4)])
+    made = mixture([said("new?", "x")], [*former, small], 1, 40, 0)
+    answers = [one.messages[-1].content for one in made.conversations[1:]]
+    assert (answers.count("hi"), len(answers), len(set(answers))) == (12, 40, 1 + 28)
+
+
+def test_files_of_one_size_have_equal_shares():
+    sources = [[said(f"{name}{at}", name) for at in range(50)] for name in "ab"]
+    found = shared_out(sources, 31, question_of)
+    assert [one.messages[-1].content for one in found] == ["a"] * 15 + ["b"] * 16
+
+
+def test_without_a_limit_each_is_rehearsed_once():
+    sources = [[said(f"{name}{at}", name) for at in range(size)] for name, size in (("a", 30), ("b", 5))]
+    found = shared_out(sources, 0, question_of)
+    assert len({question_of(one) for one in found}) == len(found) == 35
+
+
 def test_too_few_former_conversations_are_refused(tmp_path):
     path = tmp_path / "few.jsonl"
     write_conversations(path, [said(f"q{at}?", "a") for at in range(10)])
     with pytest.raises(BadInput, match="former conversations are too few to keep the rest in memory"):
-        mixture([said("new?", "x")], [path], 1, 0, 5)
+        mixture([said("new?", "x")], [path], 1, 60, 5)
 
 
 def test_one_person_s_corrections_can_be_left_out():
