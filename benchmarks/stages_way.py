@@ -4,7 +4,8 @@ A step keeps its things in FOLDER/NAME. It is done again, from nothing, when wha
 changed or a step that it builds on was done again; one that was stopped goes on, if what it calls can.
 
 Every step is a process of its own, and two go side by side, of one thread each: two threads learn a tiny
-model hardly faster than one. Only where all others wait for a step is it two processes, which share its batch.
+model hardly faster than one. Only where all others wait for a step is it two processes, which share its
+batch.
 """
 
 from __future__ import annotations
@@ -169,7 +170,8 @@ def launched_by(processes: int) -> list[str]:
     """What begins a script, in one process or in several that learn together."""
     if processes == 1:
         return [sys.executable]
-    return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--"]
+    return [sys.executable, *launcher]
 
 
 def done(step: Step, folder: Path) -> None:
