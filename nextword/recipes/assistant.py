@@ -33,11 +33,11 @@ from nextword.recipes.pages_shown import write_pages
 if TYPE_CHECKING:
     from nextword.data.questions import QuestionSettings
 
-FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.26, 0.03, 0.07
+FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.25, 0.03, 0.06
 """Parts of the whole time."""
 ASSISTANT_SHARE = 0.55
 """What all of it takes of the whole time, the stages that take what they need included."""
-LESSONS_A_MINUTE = 700
+LESSONS_A_MINUTE = 600
 """Conversations of the seed data that are searched for and learnt from."""
 PROPOSALS_A_MINUTE = 60
 """Proposed questions that the rule looks at; labelling them takes a part of a second each."""
@@ -46,7 +46,7 @@ FINETUNE_RATES: dict[str, Any] = {"matrix_rate": 0.01, "vector_rate": 0.003}
 REWARD_RATE, ALIGN_RATE, ALIGN_SFT_WEIGHT = 5e-4, 1e-4, 10.0
 """Likewise; and the answers that were chosen are often not the model's own, so DPO must hold on to them. Of
 the weights 1, 5 and 10 the first lost as many questions as it won; the others won two of three."""
-QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 60, 6
+QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 50, 5
 """Questions whose answers are compared, and questions of each examination paper."""
 
 
