@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.25, 0.03, 0.06
 """Parts of the whole time."""
-ASSISTANT_SHARE = 0.55
+ASSISTANT_SHARE = 0.62
 """What all of it takes of the whole time, the stages that take what they need included."""
 LESSONS_A_MINUTE = 600
 """Conversations of the seed data that are searched for and learnt from."""
