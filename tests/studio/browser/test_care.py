@@ -16,7 +16,7 @@ def flag(page, why: str) -> None:
     page.keyboard.type(why)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Flagged: task")).to_be_visible()
+    expect(page.locator("#toasts").get_by_text("Flagged: task")).to_be_visible()
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
@@ -67,7 +67,7 @@ def test_a_reviewer_flags_an_answer_that_others_judged(studio):
     page.get_by_role("button", name="Flag an answer").click()
     page.get_by_label("What is wrong with it?").fill("not true")
     page.get_by_role("dialog").get_by_role("button", name="Flag an answer").click()
-    expect(page.get_by_text("Flagged: task")).to_be_visible()
+    expect(page.locator("#toasts").get_by_text("Flagged: task")).to_be_visible()
     assert flagged(studio) == ("A single space.", "not true")
 
 
@@ -79,7 +79,7 @@ def test_tries_are_given_back_to_who_has_none_left(studio):
         world.office.quizzes.take(world.labeller, project, wrong)
     page = studio.page("ara", path=f"/label/{project}/settings")
     page.get_by_role("button", name=f"Give {world.labeller.name} the tries back").click()
-    expect(page.get_by_text("The tries are given back")).to_be_visible()
+    expect(page.locator("#toasts").get_by_text("The tries are given back")).to_be_visible()
     expect(page.get_by_role("button", name=f"Give {world.labeller.name} the tries back")).to_be_hidden()
     assert world.office.quizzes.quiz(world.labeller, project).tries_left == 3
 
@@ -104,7 +104,7 @@ def test_an_owner_writes_a_quiz_and_a_labeller_is_asked_it(studio):
     question.get_by_role("button", name="Take away choice 1").click()  # the right one stays the right one
     assert axe(page) == []
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Version 2 is published")).to_be_visible()
+    expect(page.locator("#toasts").get_by_text("Version 2 is published")).to_be_visible()
     sheet = world.office.quizzes.sheet(world.owner, world.project)
     [asked] = sheet.questions
     assert asked.choices == ({"en": "No", "ko": "아니오"}, {"en": "Now and then", "ko": "때때로"})
