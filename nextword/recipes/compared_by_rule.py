@@ -162,9 +162,10 @@ def misquoted(one: Conversation, manners: Mapping[tuple[str, str], str]) -> list
     """
     answer, page = str(one.messages[-1].content), str(one.messages[-2].content)
     lang = str(one.meta.get("lang", ""))
+    denial = {str(name): text for name, text in NOT_THERE.items()}.get(lang)
     if one.messages[-2].role != "tool":
         return []
-    is_denied = answer == NOT_THERE.get(lang)
+    is_denied = answer == denial
     manner = manners.get((str(one.meta.get("type", "")), lang), "") if is_denied else answer
     quote = claimed(manner)
     if quote == manner or (quote not in page and not is_denied):
@@ -174,12 +175,9 @@ def misquoted(one: Conversation, manners: Mapping[tuple[str, str], str]) -> list
     others = [place for place in others if len(place) <= 2 * len(quote) + 8 and '"' not in place]
     others.sort(key=lambda place: (abs(len(place) - len(quote)), digest(quote + place)))
     texts = [manner.replace(quote, place, 1) for place in others]
-    if (
-        not is_denied
-        and lang in NOT_THERE
-        and int(digest(f"denied:{_key(plain(one.messages))}")[:8], 16) % 3 == 0
-    ):
-        texts.insert(1, NOT_THERE[lang])
+    is_third = int(digest(f"denied:{_key(plain(one.messages))}")[:8], 16) % 3 == 0
+    if denial and is_third and not is_denied:
+        texts.insert(1, denial)
     return texts
 
 
