@@ -298,12 +298,14 @@ def test_a_killed_crawl_goes_on_without_asking_again(web, tmp_path, sign):
     arguments = [sys.executable, "-c", COLLECT, web.url, str(tmp_path)]
     for wanted in (8, 20, 30):
         allowed = wanted
+        kept = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
         crawl = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+        signal.signal(signal.SIGINT, kept)
         until = time.monotonic() + 60
         while len(set(web.visited())) < wanted and time.monotonic() < until:
             time.sleep(0.002)
         os.kill(crawl.pid, sign)
-        crawl.wait()
+        crawl.wait(timeout=60)
         assert not (tmp_path / "collect.json").exists()
     allowed = 40
     summary = collect(CollectSettings(web.url, **LOCAL), tmp_path)
