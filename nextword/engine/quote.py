@@ -161,10 +161,12 @@ def _beginnings(text: bytes) -> list[int]:
 
 
 def _may_end(text: bytes, at: int) -> bool:
-    """Whether a quote may end there: not within a Latin word, nor within a letter's bytes.
+    """Whether a quote may end there: not after a space, within a Latin word, nor within a letter's bytes.
 
     A Korean word may be left before its particle.
     """
+    if at and text[at - 1 : at].isspace():
+        return False
     if at >= len(text) or text[at] & 0xC0 == 0x80:
         return at >= len(text)
     return not (text[at - 1] < 0x80 and _is_word(text[at - 1]) and text[at] < 0x80 and _is_word(text[at]))

@@ -105,6 +105,12 @@ def test_no_quote_ends_within_a_word_or_a_letter(tokenizer, seed):
     assert not (said.text[-1].isascii() and said.text[-1].isalnum() and after.isascii() and after.isalnum())
 
 
+@pytest.mark.parametrize("wish", ['"Serialize "', '"Serialize', '"obj to a\n"'])
+def test_no_quote_ends_after_a_space(tokenizer, wish):
+    said = quoted(tokenizer, wish)
+    assert said.text == said.text.rstrip() != ""
+
+
 def test_a_korean_word_may_be_left_before_its_particle(tokenizer):
     assert quoted(tokenizer, '"한국어"').text == "한국어"
 
