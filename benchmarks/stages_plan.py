@@ -18,7 +18,7 @@ class Plan:
     base_steps: int = 660
     look_tokens: int = 16_384
     """Held-out tokens of a look along the way."""
-    conversations: int = 19_000
+    conversations: int = 20_000
     lessons: int = 15_000
     """Conversations that are searched for, and learnt from together with the hand-written ones."""
     sft_rows: int = 8
@@ -29,7 +29,7 @@ class Plan:
     sft_replay: float = 0.0
     """Share of the rows that is plain text of pretraining, against forgetting."""
     compared: int = 2_200
-    """Questions that are answered `answers` times, which the rule then compares."""
+    """Questions that are answered `answers` times, which the rule then compares; most were no lessons."""
     answers: int = 1
     judged: int = 200
     """The same of held-out functions: what the reward model is measured on."""
@@ -53,7 +53,7 @@ class Plan:
     """Held-out questions that everyone answers."""
     kl_prompts: int = 64
     hh_pairs: int = 800
-    bits_tokens: int = 300_000
+    bits_tokens: int = 150_000
     """Held-out tokens, at most, that bits per byte are measured on at the end."""
 
     def scaled(self, scale: float) -> Plan:

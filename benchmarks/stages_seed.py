@@ -157,7 +157,7 @@ class Seed:
         return finetune(settings, self.folder / "base" / "model", data, self.folder / out)
 
     def _compared(self) -> Any:
-        return self._by_rule(self.plan.compared, self.folder / "seed", "compared")
+        return self._by_rule(self.plan.compared, self.folder / "seed", "compared", self.plan.lessons)
 
     def _judged(self) -> Any:
         """Comparisons of answers about held-out functions; the same rule, asked through the same door."""
@@ -167,12 +167,12 @@ class Seed:
         )
         return self._by_rule(self.plan.judged, held_out, "judged")
 
-    def _by_rule(self, questions: int, asked: Path, out: str) -> Any:
+    def _by_rule(self, questions: int, asked: Path, out: str, learnt: int = 0) -> Any:
         from nextword import engine
         from nextword.recipes.compared_by_rule import ComparingSettings, compared_by_rule
 
         settings = ComparingSettings(
-            questions=questions, answers=self.plan.answers, name="finetuned", seed=self.seed
+            questions=questions, answers=self.plan.answers, learnt=learnt, name="finetuned", seed=self.seed
         )
         with Progress(out, total=questions * self.plan.answers, unit="answers") as progress:
             model = engine.open(self.folder / "finetuned", device="cpu")
@@ -204,7 +204,7 @@ class Seed:
             batch=plan.ppo_batch, samples=plan.ppo_samples, passes=plan.ppo_passes,
             sft_weight=plan.ppo_sft, answer_tokens=48, precision="bf16", seed=self.seed,
         )  # fmt: skip
-        asked = ComparingSettings(questions=plan.ppo_prompts, seed=self.seed)
+        asked = ComparingSettings(questions=plan.ppo_prompts, learnt=plan.lessons, seed=self.seed)
         prompts = questions(asked, self.folder / "seed")
         return align_by_policy(
             settings, self._sft, prompts, self.folder / "reward" / "model", self.folder / "ppo"

@@ -48,6 +48,8 @@ REWARD_RATE, ALIGN_RATE, ALIGN_SFT_WEIGHT = 5e-4, 1e-4, 10.0
 the weights 1, 5 and 10 the first lost as many questions as it won; the others won two of three."""
 QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 50, 5
 """Questions whose answers are compared, and questions of each examination paper."""
+SEEN_FOR_ONE_ASKED = 3
+"""Conversations of the seed data of which one, at least, asks about a page."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,16 @@ class AssistantStages:
         """The whole make's time."""
         return self.seconds / 60
 
+    @property
+    def _lessons(self) -> int:
+        """Conversations of the seed data to finetune on: the first ones."""
+        return max(64, round(LESSONS_A_MINUTE * self.minutes))
+
+    @property
+    def _asked(self) -> int:
+        """Questions whose answers are compared."""
+        return max(16, round(QUESTIONS_A_MINUTE * self.minutes))
+
     def _seed(self) -> Any:
         from nextword.data.questions import QuestionSettings
         from nextword.data.seed import seed_conversations
@@ -93,6 +105,7 @@ class AssistantStages:
         settings = QuestionSettings(seed=self.seed)
         if not self.has_facts:
             return self._proposed(settings)
+        settings = replace(settings, conversations=self._lessons + SEEN_FOR_ONE_ASKED * self._asked)
         return seed_conversations(
             settings, self.folder / "crawl", self.folder / "seed", self.progress("seed", "pages")
         )
@@ -125,14 +138,14 @@ class AssistantStages:
         from nextword.recipes.searched import searched
         from nextword.tools.search import Index
 
-        most, seed = round(LESSONS_A_MINUTE * self.minutes), self.folder / "seed"
+        seed = self.folder / "seed"
         further = FollowUps(read_questions(seed / FURTHER))
         with (
             self.progress("search", "conversations") as progress,
             Index.open(self.folder / "search.db") as index,
         ):
             progress.set(0, total=most)
-            rows = searched(read_conversations(seed / "train.jsonl"), index, most, further, progress)
+            rows = searched(read_conversations(seed / "train.jsonl"), index, self._lessons, further, progress)
             return {"conversations": write_conversations(self._lessons, rows)}
 
     def _finetune(self) -> Any:
@@ -150,7 +163,7 @@ class AssistantStages:
         from nextword.recipes.compared_by_rule import ComparingSettings, compared_by_rule
 
         settings = ComparingSettings(
-            questions=max(16, round(QUESTIONS_A_MINUTE * self.minutes)), name="finetuned", seed=self.seed
+            questions=self._asked, learnt=self._lessons, name="finetuned", seed=self.seed
         )
         with self.progress("compare", "answers") as progress:
             progress.set(0, total=settings.questions * settings.answers)

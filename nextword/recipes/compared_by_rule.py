@@ -10,7 +10,8 @@ answer), which also speaks against saying more than was asked. Which of two wron
 does not say, since who learns from comparisons learns to say what was chosen. Asked is what a page answers:
 of what it should know by heart a small model can only learn to sound sure. Some of it is what people wrote
 answers to (who are you, please do what I should not): a model that is only asked about pages forgets how to
-refuse.
+refuse. What it was finetuned on it is asked last: there its answers are right by heart, and tell little of
+what it gets wrong.
 
 What is compared are answers of the model, the known answer (as people's demonstrations were compared by
 Stiennon et al. 2020: a small model seldom writes a right and a wrong answer to one question), and
@@ -65,6 +66,9 @@ class ComparingSettings:
     """What is asked, and how often."""
 
     questions: int = option(256, "questions answered, at most", least=1)
+    learnt: int = option(
+        0, "first conversations of the seed data, which come last since they were learnt", least=0
+    )
     answers: int = option(1, "own answers to each, which are then compared", least=1, most=4)
     own: float = option(0.1, "share of them that people wrote the answers to", least=0, most=1)
     known: bool = option(True, "the known answer is compared with them")
@@ -128,8 +132,10 @@ def questions(settings: ComparingSettings, seed_data: Path) -> list[Conversation
     seed, most = settings.seed, settings.questions
     own = [one for one in _read(seed_data / "own.jsonl") if _answers(one) == 1]
     own = _drawn(own, round(settings.own * most), seed)
-    shown = [one for one in _read(seed_data / "train.jsonl") if _is_about_page(one)]
-    return _drawn([*own, *_drawn(shown, most - len(own), seed)], None, seed)
+    train = list(_read(seed_data / "train.jsonl"))
+    parts = (train[settings.learnt :], train[: settings.learnt])
+    shown = [one for part in parts for one in _drawn(list(filter(_is_about_page, part)), None, seed)]
+    return _drawn([*own, *shown[: most - len(own)]], None, seed)
 
 
 def _drawn(found: list[Conversation], most: int | None, seed: int) -> list[Conversation]:

@@ -25,10 +25,12 @@ SHORT = 200
 
 HEAD = re.compile(r"^ {0,8}(?:class |@?)([A-Za-z_][\w.]*)(?:\(| = | =$)")
 BARE = re.compile(r"^([A-Za-z_]\w*)$")
-"""A property, as pydoc heads it: its name alone, and what it is on the next line, further in."""
+"""A property, as pydoc heads it: its name alone, and what it is on the next line, further in; or nothing, and
+the next property, where a heading says that they are."""
 MARKDOWN = re.compile(r"^#{1,6} +(.+)$")
 SECTION = re.compile(r"^(?:[A-Z][\w ]+ (?:defined here|inherited from [\w.]+):?|Functions|Data|Classes)$")
 """What pydoc sets above entries of one kind."""
+OF_PROPERTIES = re.compile(r"^(?:Data descriptors|Readonly properties) ")
 CLASS = re.compile(r"^class ([A-Za-z_]\w*)(?:\(.*\))?:?$")
 """As pydoc begins a class; what follows belongs to it, up to another class or one of AFTER_CLASSES."""
 AFTER_CLASSES = frozenset(("Functions", "Data", "Author", "Credits"))
@@ -113,12 +115,14 @@ def _blocks(text: str, length: int) -> Iterator[_Block]:
     lines = text.splitlines(keepends=True)
     for line, after in zip(lines, [*lines, ""][1:], strict=True):
         bare = line.rstrip("\n")
-        head = HEAD.match(line) or MARKDOWN.match(line) or (BARE.match(bare) if after[:1] == " " else None)
+        may_be_bare = after[:1] == " " or OF_PROPERTIES.match(heading)
+        head = HEAD.match(line) or MARKDOWN.match(line) or (BARE.match(bare) if may_be_bare else None)
         is_blank = not line.strip()
         if end > start and (is_blank or head or end - start + len(line) > length):
             yield _Block(start, end, name, above)
             start, end, name = position, position, ""
         owner = _owner(bare, owner)
+        heading = "" if CLASS.match(bare) else heading
         if not is_blank:
             if end == start:
                 start, above = position, heading

@@ -32,7 +32,7 @@ from nextword.common.records import Document
 from nextword.tools.passages import Entry, Passage, opened_at, passages
 from nextword.tools.terms import asked_terms, by_script, terms
 
-VERSION = 3
+VERSION = 4
 NAME = re.compile(r"[A-Za-z_][\w.]*(?= +\(version| +index|$)")
 """A title that is a module's name, as pydoc writes it."""
 
@@ -128,8 +128,11 @@ class Index:
             raise Failure(f"cannot be written ({error})", where=self.path, do="free some space") from error
         return changed
 
-    def search(self, question: str, count: int = 5) -> list[Hit]:
-        """The passages that fit best, best first; none where nothing fits."""
+    def search(self, question: str, count: int = 5, opened: bool = True) -> list[Hit]:
+        """The passages that fit best, best first; none where nothing fits.
+
+        opened: from the entry on that is asked for, where they have it; else as they were cut.
+        """
         asked = asked_terms(question)
         latin, other = by_script(asked)
         if latin and other:
@@ -139,7 +142,7 @@ class Index:
         else:
             scores = self._ranked(latin or other, count)
         best = sorted(scores, key=lambda number: -scores[number])[:count]
-        return [self._hit(number, scores[number], asked) for number in best]
+        return [self._hit(number, scores[number], asked if opened else ()) for number in best]
 
     def _ranked(self, wanted: Sequence[str], count: int) -> dict[int, float]:
         """The numbers of the passages that have these terms, best first, with their BM25."""

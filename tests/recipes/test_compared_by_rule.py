@@ -160,6 +160,14 @@ def test_what_people_wrote_is_asked_too(seed):
     assert len(questions(ComparingSettings(questions=4, own=0), seed)) == 2
 
 
+def test_what_was_learnt_is_asked_last(seed):
+    every = {len(questions(ComparingSettings(learnt=count), seed)) for count in range(4)}
+    assert every == {2}
+    for learnt, first in ((1, "기본값은?"), (2, "기본값은?")):
+        found = questions(ComparingSettings(questions=1, learnt=learnt, own=0), seed)
+        assert [one.messages[0].content for one in found] == [first]
+
+
 def test_what_no_page_is_shown_for_is_not_asked(seed, tmp_path):
     rows = [Conversation(one.messages, meta={**one.meta, "form": "closed-book"}) for one in asked(seed)]
     write_conversations(seed / "train.jsonl", [*rows[:1], *asked(seed)[1:]])

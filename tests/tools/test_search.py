@@ -126,9 +126,10 @@ def test_a_hit_begins_with_the_entry_that_is_asked_for_and_goes_on_as_far_as_a_p
     assert LENGTH - 40 < len(hit.text) <= LENGTH
 
 
-def test_a_question_that_names_no_entry_gets_the_passage_as_it_stands(tmp_path):
+@pytest.mark.parametrize(("asked", "opened"), [("Bake it in which way, 7?", True), ("What is bake7?", False)])
+def test_a_question_that_names_no_entry_gets_the_passage_as_it_stands(tmp_path, asked, opened):
     with Index.build([document(LONG)], tmp_path / "search.db") as index:
-        (hit,) = index.search("Bake it in which way, 7?", 1)
+        (hit,) = index.search(asked, 1, opened)
         whole = {(one.start, one.end) for one in passages(LONG)}
     assert (hit.start, hit.end) in whole
 
@@ -144,6 +145,21 @@ def test_a_passage_opened_anywhere_ends_with_a_line(text, start, end):
 def test_a_head_is_not_parted_from_what_it_is_about():
     text = "\n\n".join(["Long " + "words " * 60, "set_state(new)", "Sets the state. " * 12])
     assert [one.names for one in passages(text, 300)] == [(), ("set_state",)]
+
+
+def test_a_class_stands_under_no_heading_of_the_one_before():
+    text = "Methods inherited from Tin:\nbake(self)\n    Bake.\n\nclass Oven(Tin)\nHot.\n\ncool(self)\n    Cool.\n"
+    headings = {entry.name: entry.heading for one in passages(text, 30) for entry in one.entries}
+    assert headings == {"bake": "Methods inherited from Tin:", "Oven": "", "Oven.cool": ""}
+
+
+@pytest.mark.parametrize(
+    ("heading", "entries"),
+    [("Data descriptors defined here:", ["heat", "glass", "door"]), ("Methods defined here:", ["glass"])],
+)
+def test_properties_of_which_nothing_is_said_are_entries_where_properties_stand(heading, entries):
+    text = f"{heading}\nheat\nglass\n    What one looks through.\n\ndoor\n"
+    assert [entry.name for one in passages(text) for entry in one.entries] == entries
 
 
 def test_korean_words_do_not_outweigh_the_name_in_a_question(tmp_path):
