@@ -89,7 +89,7 @@ class AssistantStages:
         return self.seconds / 60
 
     @property
-    def _lessons(self) -> int:
+    def _learnt(self) -> int:
         """Conversations of the seed data to finetune on: the first ones."""
         return max(64, round(LESSONS_A_MINUTE * self.minutes))
 
@@ -105,7 +105,7 @@ class AssistantStages:
         settings = QuestionSettings(seed=self.seed)
         if not self.has_facts:
             return self._proposed(settings)
-        settings = replace(settings, conversations=self._lessons + SEEN_FOR_ONE_ASKED * self._asked)
+        settings = replace(settings, conversations=self._learnt + SEEN_FOR_ONE_ASKED * self._asked)
         return seed_conversations(
             settings, self.folder / "crawl", self.folder / "seed", self.progress("seed", "pages")
         )
@@ -144,8 +144,8 @@ class AssistantStages:
             self.progress("search", "conversations") as progress,
             Index.open(self.folder / "search.db") as index,
         ):
-            progress.set(0, total=most)
-            rows = searched(read_conversations(seed / "train.jsonl"), index, self._lessons, further, progress)
+            progress.set(0, total=self._learnt)
+            rows = searched(read_conversations(seed / "train.jsonl"), index, self._learnt, further, progress)
             return {"conversations": write_conversations(self._lessons, rows)}
 
     def _finetune(self) -> Any:
@@ -163,7 +163,7 @@ class AssistantStages:
         from nextword.recipes.compared_by_rule import ComparingSettings, compared_by_rule
 
         settings = ComparingSettings(
-            questions=self._asked, learnt=self._lessons, name="finetuned", seed=self.seed
+            questions=self._asked, learnt=self._learnt, name="finetuned", seed=self.seed
         )
         with self.progress("compare", "answers") as progress:
             progress.set(0, total=settings.questions * settings.answers)

@@ -148,7 +148,8 @@ def test_a_head_is_not_parted_from_what_it_is_about():
 
 
 def test_a_class_stands_under_no_heading_of_the_one_before():
-    text = "Methods inherited from Tin:\nbake(self)\n    Bake.\n\nclass Oven(Tin)\nHot.\n\ncool(self)\n    Cool.\n"
+    tin = "Methods inherited from Tin:\nbake(self)\n    Bake.\n\n"
+    text = f"{tin}class Oven(Tin)\nHot.\n\ncool(self)\n    Cool.\n"
     headings = {entry.name: entry.heading for one in passages(text, 30) for entry in one.entries}
     assert headings == {"bake": "Methods inherited from Tin:", "Oven": "", "Oven.cool": ""}
 
