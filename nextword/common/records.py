@@ -110,7 +110,7 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
             raise
         except Exception as error:  # every codec has its own exception; all mean the same to the reader
             if (
-                isinstance(error, (ValueError, EOFError, OSError, lzma.LZMAError))
+                isinstance(error, (ValueError, RecursionError, EOFError, OSError, lzma.LZMAError))
                 or "zstd" in str(error).lower()
             ):
                 raise Corrupt(f"damaged at or after line {number} ({error})", where=path) from error

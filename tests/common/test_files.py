@@ -155,6 +155,12 @@ def test_json_keeps_korean_readable_and_names_a_broken_file(tmp_path: Path) -> N
         read_json(tmp_path / "none.json")
 
 
+def test_json_that_is_nested_too_deeply_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[" * 100_000)
+    with pytest.raises(Corrupt, match=r"a\.json: not readable JSON \(maximum recursion"):
+        read_json(tmp_path / "a.json")
+
+
 def test_half_a_file_name_comes_back_from_json_as_it_was(tmp_path: Path) -> None:
     name = b"na\xffme".decode("utf-8", "surrogateescape")
     write_json(tmp_path / "a.json", {name: name})

@@ -55,6 +55,13 @@ def test_a_line_that_is_no_object_is_named(tmp_path: Path) -> None:
         list(read_records(path))
 
 
+def test_a_line_that_is_nested_too_deeply_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "fine"}\n{"text": ' + "[" * 100_000 + "\n")
+    with pytest.raises(Corrupt, match=r"a\.jsonl: damaged at or after line 2 \(maximum recursion"):
+        list(read_records(path))
+
+
 def test_a_record_without_text_is_bad_input(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "fine"}\n{"body": "?"}\n')
