@@ -8,8 +8,9 @@ a file says beyond that is kept in `meta`, so that a record never loses where it
     {"prompt": [...], "chosen": [{"role": "assistant", "content": "..."}], "rejected": [...]}
     {"prompt": [...], "completion": [...], "label": true}
 
-Reading is strict about what would train the wrong thing (an unknown role, a message without content) and
-names the file and the record; it is lenient about form: a prompt or an answer may be a plain string.
+Reading is strict about what would train the wrong thing (an unknown role, a message without content, parts
+that are none) and names the file and the record; it is lenient about form: a prompt or an answer may be a
+plain string. Whoever holds a `Message` that was read here may rely on its parts.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from nextword.common.records import Conversation, Message, Role, read_records, w
 Record = TypeVar("Record")
 ROLES = get_args(Role)
 FORMATS = "see docs/formats.md"
+DEEPEST = 32
+"""Levels of parts and tool calls: beyond any API's, and far from where Python's own recursion ends."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,34 @@ def message_of(value: Any) -> Message:
         raise ValueError("a message is not a JSON object")
     role, content = value.get("role"), value.get("content")
     if role not in ROLES:
-        raise ValueError(f"unknown role {role!r}, expected one of {', '.join(ROLES)}")
+        raise ValueError(f"unknown role {role!r:.40}, expected one of {', '.join(ROLES)}")
     calls = value.get("tool_calls")
+    if calls is not None and not _are_objects(calls):
+        raise ValueError("`tool_calls` is not a list of JSON objects")
     if content is None and calls:
         content = ""  # OpenAI's form of an answer that only calls tools
     if not isinstance(content, (str, list)):
         raise ValueError(f"a message of {role} has no content")
+    if isinstance(content, list):
+        _check_parts(content)
+    if _is_deep([calls, content]):
+        raise ValueError(f"a message of {role} is nested deeper than {DEEPEST} levels")
     return Message(cast(Role, role), content, calls, value.get("tool_call_id"), value.get("name"))
+
+
+def text_in(content: str | list[dict[str, Any]]) -> str:
+    """The text of a message's content: itself, or that of its text parts one after the other."""
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content if part.get("type") == "text")
 
 
 def says_something(message: Message) -> bool:
     """Whether there is anything in a message: words, parts that are no text, or a call of a tool."""
-    content = message.content.strip() if isinstance(message.content, str) else message.content
-    return bool(content or message.tool_calls)
+    has_other = not isinstance(message.content, str) and any(
+        part.get("type") != "text" for part in message.content
+    )
+    return bool(text_in(message.content).strip() or has_other or message.tool_calls)
 
 
 def messages_of(value: Any, role: Role | None = None) -> list[Message]:
@@ -173,6 +191,29 @@ def _read(path: Path, record_of: Callable[[dict[str, Any]], Record]) -> Iterator
             yield record_of(record)
         except ValueError as error:
             raise BadInput(f"record {number}: {error}", where=path, do=FORMATS) from error
+
+
+def _check_parts(parts: list[Any]) -> None:
+    """ValueError when content is a list of anything but OpenAI's parts."""
+    if not _are_objects(parts) or not all(isinstance(part.get("type"), str) for part in parts):
+        raise ValueError("a part of a message is not a JSON object with a type")
+    if not all(isinstance(part.get("text"), str) for part in parts if part["type"] == "text"):
+        raise ValueError("a part of the type text has no text")
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a JSON value has more levels than `DEEPEST`; found level by level, without recursion."""
+    level = [value]
+    for _ in range(DEEPEST):
+        inside = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for one in inside for each in one if isinstance(each, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 def _meta(record: dict[str, Any], *known: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from nextword.common.dialogue import messages_of, plain
@@ -166,6 +167,8 @@ def task_of(record: Json, kind: str = "") -> Suggested:
 
 def _conversation(record: Json, kind: str) -> Suggested:
     turns = plain(messages_of(record["messages"]))
+    if not isinstance(record.get("tools"), (list, NoneType)):
+        raise ValueError("`tools` is not a list")
     about = {"tools": record["tools"]} if record.get("tools") else {}
     if turns[-1]["role"] != "assistant":
         return Suggested(NewTask("write", turns, about=about))

@@ -21,7 +21,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nextword.common.dialogue import messages_of, plain
+from nextword.common.dialogue import messages_of, plain, text_in
 from nextword.common.errors import BadInput
 from nextword.label.refusals import Unusable
 from nextword.label.sides import order_for, unswapped
@@ -56,11 +56,7 @@ def messages(value: Any, what: str) -> list[Json]:
 
 def text_of(messages: Sequence[Json]) -> str:
     """What the messages say, stripped; parts that are not text are left out."""
-    contents = [
-        part if isinstance(part, str) else "".join(piece.get("text", "") for piece in part)
-        for part in (message["content"] for message in messages)
-    ]
-    return "\n".join(contents).strip()
+    return "\n".join(text_in(message["content"]) for message in messages).strip()
 
 
 def answers_of(material: Json) -> list[Json]:
@@ -118,10 +114,12 @@ def _answers(given: Json) -> Json:
 
 
 def _scale(given: Json) -> Json:
-    low, high = given.get("low", 1), given.get("high", 5)
-    criteria = [checked(name, "a criterion", most=60) for name in given.get("criteria", CRITERIA)]
-    if not (isinstance(low, int) and isinstance(high, int) and low < high <= low + 100) or not criteria:
-        raise BadInput(f"a scale from {low} to {high} with {len(criteria)} criteria")
+    low, high, names = given.get("low", 1), given.get("high", 5), given.get("criteria", CRITERIA)
+    if not isinstance(names, (list, tuple)):
+        raise BadInput(f"criteria that are no list of names: {names!r:.40}")
+    criteria = [checked(name, "a criterion", most=60) for name in names]
+    if not (type(low) is int and type(high) is int and low < high <= low + 100) or not criteria:
+        raise BadInput(f"a scale from {low!r:.20} to {high!r:.20} with {len(criteria)} criteria")
     answer = given.get("answer") or {}
     return {
         "answer": {

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from nextword.common.dialogue import messages_of, plain
+from nextword.common.dialogue import messages_of, plain, text_in
 from nextword.common.errors import BadInput
 from nextword.common.records import digest
 from nextword.label.audit import canonical
@@ -73,7 +73,7 @@ def add(change: Change, project: int, new: NewTask) -> tuple[TaskRow, bool]:
     except ValueError as error:
         raise BadInput(f"the prompt: {error}") from error
     material = kind.material(new.material) | ({"about": new.about} if new.about else {})
-    storable([prompt, material, new.origin, new.gold], "the task")
+    storable([prompt, material, new.origin, new.gold, new.lang], "the task")
     asked: list[Any] = [new.kind, prompt, material, new.parent, new.about_label, new.gold is not None]
     key = digest(canonical(asked))
     known = select(TaskRow).where(TaskRow.project_id == project, TaskRow.key == key)
@@ -125,8 +125,7 @@ def slots(change: Change, task: TaskRow) -> list[SlotRow]:
 
 def summary(row: TaskRow, filled: int) -> TaskSummary:
     """A task as a list shows it."""
-    content = row.prompt[-1]["content"]
-    title = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+    title = text_in(row.prompt[-1]["content"])
     return TaskSummary(
         row.id,
         row.kind,

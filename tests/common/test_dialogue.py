@@ -9,9 +9,12 @@ import pytest
 
 from nextword.common.dialogue import (
     comparison_of,
+    message_of,
     read_comparisons,
     read_conversations,
     read_rated,
+    says_something,
+    text_in,
     write_comparisons,
     write_conversations,
 )
@@ -92,3 +95,43 @@ def test_a_rating_must_be_true_or_false(tmp_path: Path) -> None:
     write_records(tmp_path / "b.jsonl", [{"prompt": "q", "completion": "a", "label": "yes"}])
     with pytest.raises(BadInput, match="`label` is not true or false"):
         list(read_rated(tmp_path / "b.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "says"),
+    [
+        ("a cat", "a cat", True),
+        (" \n", " \n", False),
+        ([{"type": "text", "text": "a "}, {"type": "text", "text": "cat"}], "a cat", True),
+        ([{"type": "text", "text": " "}], " ", False),
+        ([], "", False),
+        ([{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "cat"}], "cat", True),
+        ([{"type": "image_url", "text": 5}], "", True),
+    ],
+)
+def test_the_text_of_parts_is_theirs_one_after_the_other(content: Any, text: str, says: bool) -> None:
+    message = message_of({"role": "assistant", "content": content})
+    assert (text_in(message.content), says_something(message)) == (text, says)
+
+
+NESTED: Any = "x"
+for _ in range(40):
+    NESTED = {"type": "list", "parts": [NESTED]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"content": ["x"]}, "a part of a message is not a JSON object with a type"),
+        ({"content": [{"text": "x"}]}, "not a JSON object with a type"),
+        ({"content": [{"type": ["text"]}]}, "not a JSON object with a type"),
+        ({"content": [{"type": "text"}]}, "a part of the type text has no text"),
+        ({"content": [{"type": "text", "text": 5}]}, "a part of the type text has no text"),
+        ({"content": [NESTED]}, "nested deeper than 32 levels"),
+        ({"content": "x", "tool_calls": 5}, "`tool_calls` is not a list of JSON objects"),
+        ({"content": None, "tool_calls": ["search"]}, "`tool_calls` is not a list of JSON objects"),
+    ],
+)
+def test_what_are_no_parts_and_no_calls_is_refused(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        message_of({"role": "assistant", **fields})

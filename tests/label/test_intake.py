@@ -3,10 +3,16 @@
 import json
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from nextword.common.errors import BadInput
 from nextword.label.intake import task_of
+from nextword.label.kinds import KINDS
 from nextword.label.refusals import NotAllowed
+from nextword.label.text import storable
+
+from .odd import RECORD
 
 
 def said(role: str, content: str) -> dict:
@@ -95,6 +101,8 @@ def test_what_nobody_could_label_is_skipped_and_counted(club):
         {"messages": [said("assistant", "unasked")]},
         {"prompt": "q?", "answers": "abc"},
         {"question": 3, "answer": "x"},
+        {"messages": [said("user", "q"), {"role": "assistant", "content": ["x"]}]},
+        {"messages": ANSWERED, "tools": 5},
         {"chosen": "a", "rejected": "b"},
     ],
 )
@@ -104,6 +112,22 @@ def test_a_record_that_is_no_task_is_named_and_nothing_of_its_batch_is_kept(club
     with pytest.raises(BadInput, match=r"mixed.jsonl: record 2"):
         club.office.intake.read(club.owner, project, path)
     assert club.office.tasks.find(club.owner, project) == []
+
+
+@given(RECORD, st.sampled_from(["", "write", "correct", "compare", "rate"]))
+@example({"messages": [said("user", "q"), {"role": "assistant", "content": ["x"]}]}, "")
+@example({"messages": [said("user", "q"), said("assistant", "a")], "criteria": 5}, "rate")
+def test_whatever_a_record_holds_it_is_a_task_or_a_refusal(record, kind):
+    try:
+        task = task_of(record, kind).task
+        storable(KINDS[task.kind].material(task.material), "the task")
+    except (ValueError, BadInput) as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize("lang", ["\0", "\ud800"])
+def test_a_language_that_cannot_be_stored_is_skipped_and_counted(club, lang):
+    assert sum(club.add(club.project(), {"prompt": "q?", "lang": lang}).skipped.values()) == 1
 
 
 def test_a_kind_that_a_record_cannot_become_is_refused(club):

@@ -3,13 +3,15 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nextword.common.errors import BadInput
 from nextword.label.kinds import KINDS, is_right, kind_named, text_of, value
 from nextword.label.sides import order_for, shown, unswapped
 from nextword.label.text import checked, fraction, storable
+
+from .odd import MESSAGES
 
 
 def said(text: str) -> list[dict]:
@@ -179,6 +181,25 @@ def test_whatever_a_page_sends_is_an_answer_or_a_refusal(given, kind):
         assert isinstance(KINDS[kind].read(given, material, [1, 0]), dict)
     except BadInput as error:
         assert str(error)
+
+
+@given(MESSAGES, st.sampled_from(["write", "correct", "review"]))
+@example([{"role": "assistant", "content": ["x"]}], "write")
+@example([{"role": "assistant", "content": [{"type": "image_url", "text": 5}]}], "write")
+def test_whatever_a_message_holds_it_is_an_answer_with_a_text_or_a_refusal(messages, kind):
+    given = {"messages": messages, "verdict": "amend"}
+    try:
+        read = KINDS[kind].read(given, {"draft": said("d"), "answer": {}}, [])
+    except BadInput as error:
+        assert str(error)
+    else:
+        assert text_of(read["messages"])
+
+
+@pytest.mark.parametrize("scale", [{"criteria": 5}, {"criteria": "true"}, {"criteria": [5]}, {"low": True}])
+def test_what_is_no_scale_is_refused(scale):
+    with pytest.raises(BadInput, match="criteri"):
+        KINDS["rate"].material({"answer": {"messages": said("x")}, **scale})
 
 
 def test_deep_nesting_is_refused_before_it_costs_anything():

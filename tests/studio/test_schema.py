@@ -1,11 +1,12 @@
 """Whatever is sent to any route of the OpenAPI document, it does not break: schemathesis finds no 5xx."""
 
 import contextlib
+import json
 
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 
 from nextword.label.database import Database
 from nextword.label.refusals import NotSignedIn
@@ -16,6 +17,7 @@ from nextword.studio.serving import served
 from nextword.studio.settings import StudioSettings
 
 from ..label.conftest import PASSWORD, Clock, Club
+from ..label.odd import MESSAGES, RECORD
 from .conftest import models
 
 TAGS = ("accounts", "projects", "quiz", "work", "review", "machines", "records")
@@ -27,6 +29,7 @@ FEW = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+SOME = settings(FEW, max_examples=10)
 MANY = settings(FEW, max_examples=100, derandomize=False)
 
 
@@ -106,6 +109,35 @@ def break_it(club: Club, address: str, effort: settings, tag: str) -> None:
         run()
 
 
+def break_with(club: Club, address: str, effort: settings) -> None:
+    """Odd messages and records where the document says only that there is JSON."""
+
+    @effort
+    @given(messages=MESSAGES, record=RECORD)
+    @example(messages=[{"role": "assistant", "content": ["x"]}], record={"prompt": "q?", "lang": "\ud800"})
+    @example(
+        messages=[{"role": "user", "content": "q?"}, {"role": "assistant", "content": ["x"]}],
+        record={"messages": [{"role": "user", "content": "q?"}, {"role": "assistant", "content": ["x"]}]},
+    )
+    def run(messages, record) -> None:
+        token = enter(club)
+        with httpx.Client(base_url=f"{address}/api", trust_env=False, timeout=120) as browser:
+            browser.cookies.set(COOKIE, token)
+            browser.headers["X-CSRF-Token"] = csrf_of(token)
+            submissions = [
+                browser.post(f"/tasks/{task}/submit", json={"answer": {"messages": messages}})
+                for task in range(1, 10)
+            ]
+            for answer in (
+                *submissions,
+                browser.post("/projects/1/flags", json={"messages": messages, "why": "it is odd"}),
+                browser.post("/projects/1/import", content=json.dumps(record)),
+            ):
+                assert answer.status_code < 500, answer.text
+
+    run()
+
+
 def test_every_route_is_of_a_part_that_is_tried(address):
     document = httpx.get(f"{address}/api/openapi.json", trust_env=False).json()
     tags = [how["tags"] for route in document["paths"].values() for how in route.values()]
@@ -115,6 +147,15 @@ def test_every_route_is_of_a_part_that_is_tried(address):
 @pytest.mark.parametrize("tag", TAGS)
 def test_no_request_breaks_the_server(club, address, tag):
     break_it(club, address, FEW, tag)
+
+
+def test_no_message_and_no_record_breaks_the_server(club, address):
+    break_with(club, address, SOME)
+
+
+@pytest.mark.slow
+def test_no_message_and_no_record_of_many_breaks_the_server(club, address):
+    break_with(club, address, MANY)
 
 
 @pytest.mark.slow
