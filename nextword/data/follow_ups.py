@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice, zip_longest
 
@@ -22,6 +22,10 @@ from nextword.data.questions import TYPES, Question
 
 MOST = 4
 """Follow-ups of a conversation, at most: with more, so few pages are seen that less is learnt."""
+
+
+SOON_LEARNT = frozenset(("module", "kind"))
+"""Types that the title or a heading answers: of each turn they are asked last."""
 
 
 class FollowUps:
@@ -66,10 +70,10 @@ def tells(page: str, question: Question) -> bool:
 
 
 def _by_turns(questions: Iterable[Question], key: str) -> Iterator[Question]:
-    """One of each type after the other, in an order that a hash decides."""
+    """One of each type after the other, those soon learnt last, else in an order that a hash decides."""
     types: dict[str, list[Question]] = defaultdict(list)
     for question in sorted(questions, key=lambda one: digest(f"{key}:{one.id}")):
         types[question.type].append(question)
-    order: Sequence[str] = sorted(types, key=lambda type: digest(f"{key}:{type}"))
+    order = sorted(types, key=lambda type: (type in SOON_LEARNT, digest(f"{key}:{type}")))
     for row in zip_longest(*(types[type] for type in order)):
         yield from filter(None, row)

@@ -14,9 +14,10 @@ refuse. What it was finetuned on it is asked last: there its answers are right b
 what it gets wrong.
 
 What is compared are answers of the model, the known answer (as people's demonstrations were compared by
-Stiennon et al. 2020: a small model seldom writes a right and a wrong answer to one question), and
-misquotations: the known answer with other words of the page in its quotation, or that the page does not say,
-which cost nothing to make.
+Stiennon et al. 2020: a small model seldom writes a right and a wrong answer to one question), and wrong
+answers that cost nothing to make: the right answer to another question about the same entry (how it is called
+where it was asked what it does, which is what a small model gets wrong most), and misquotations, the known
+answer with other words of the page in its quotation, or that the page does not say.
 
 The rule works at the desk as a person does, under the name `rule:f1`, which stands on every record. Held-out
 questions are marked by another rule (evaluate/answers.py), so that an evaluation does not ask the labeller
@@ -29,7 +30,8 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -43,6 +45,8 @@ from nextword.common.progress import Progress
 from nextword.common.records import Conversation, digest, write_records
 from nextword.common.settings import check_ranges, option
 from nextword.data.phrases import NOT_THERE
+from nextword.data.questions import Question, read_questions
+from nextword.data.seed import FURTHER
 from nextword.evaluate.answers import claimed, words_f1
 from nextword.evaluate.exam import answers
 from nextword.label.guide import own_guide
@@ -58,7 +62,10 @@ MOST_ANSWERS = 4
 """That a person is asked to compare at once."""
 KNOWN = "seed"
 MISQUOTED = "misquotation"
+CONFUSED = "confusion"
 """By whom answers are said to be that the model did not give."""
+Others = Mapping[tuple[str, str], Sequence[Question]]
+"""Questions by the function and the language that they ask about and in."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class ComparingSettings:
     own: float = option(0.1, "share of them that people wrote the answers to", least=0, most=1)
     known: bool = option(True, "the known answer is compared with them")
     misquotes: int = option(
-        2, "answers made by quoting another place of the page; four in all", least=0, most=3
+        2, "wrong answers made from the page, one of them to another question; four in all", least=0, most=3
     )
     temperature: float = option(1.0, "how freely they are drawn", above=0)
     answer_tokens: int = option(48, "tokens of an answer, at most", least=1)
@@ -101,7 +108,7 @@ def compared_by_rule(
     if not asked:
         raise BadInput("no question with an answer", where=seed_data)
     shutil.rmtree(out, ignore_errors=True)
-    rows = list(_answered(settings, model, asked, progress))
+    rows = list(_answered(settings, model, asked, _others(seed_data), progress))
     if not rows:
         raise BadInput("the model has one answer to each question", do="draw with a higher temperature")
     write_records(out / "answers.jsonl", rows)
@@ -187,6 +194,26 @@ def misquoted(one: Conversation, manners: Mapping[tuple[str, str], str]) -> list
     return texts
 
 
+def confused(one: Conversation, others: Others) -> list[str]:
+    """Right answers to other questions about the same entry that the same page answers, by a hash."""
+    meta, page = one.meta, str(one.messages[-2].content) if one.messages[-2].role == "tool" else ""
+    asked = str(meta.get("question", ""))
+    about = others.get((str(meta.get("function", "")), str(meta.get("lang", ""))), ())
+    found = (other for other in about if other.type != meta.get("type") and other.gold[0] in page)
+    known = claimed(str(one.messages[-1].content))
+    told = (other for other in found if other.gold[0] not in known and known not in other.gold[0])
+    return [each.answer for each in sorted(told, key=lambda other: digest(f"{asked}:confused:{other.id}"))]
+
+
+def _others(seed_data: Path) -> Others:
+    """What else may be asked of the pages, as the seed data has it."""
+    path = seed_data / FURTHER
+    found: dict[tuple[str, str], list[Question]] = defaultdict(list)
+    for question in read_questions(path) if path.exists() else ():
+        found[question.function_id, question.lang].append(question)
+    return found
+
+
 def manners_of(asked: Iterable[Conversation]) -> dict[tuple[str, str], str]:
     """An answer that quotes its page, for each type and language."""
     found: dict[tuple[str, str], str] = {}
@@ -208,7 +235,11 @@ class _Rule:
 
 
 def _answered(
-    settings: ComparingSettings, model: LanguageModel, asked: list[Conversation], progress: Progress | None
+    settings: ComparingSettings,
+    model: LanguageModel,
+    asked: list[Conversation],
+    others: Others,
+    progress: Progress | None,
 ) -> Iterator[dict[str, Any]]:
     """Each question with its different answers; those that are answered in one way only are left out."""
     draws = [Conversation(one.messages[:-1]) for one in asked for _ in range(settings.answers)]
@@ -223,8 +254,10 @@ def _answered(
         by = dict.fromkeys(islice(texts, MOST_ANSWERS - settings.known), settings.name)
         if settings.known:
             by.setdefault(str(one.messages[-1].content), KNOWN)
-        for text in misquoted(one, manners)[: min(settings.misquotes, MOST_ANSWERS - len(by))]:
-            by.setdefault(text, MISQUOTED)
+        wrong = dict.fromkeys(confused(one, others)[:1], CONFUSED)
+        wrong |= dict.fromkeys(misquoted(one, manners), MISQUOTED)
+        for text in islice(wrong, min(settings.misquotes, MOST_ANSWERS - len(by))):
+            by.setdefault(text, wrong[text])
         if len(by) >= 2:
             yield {
                 "prompt": plain(one.messages[:-1]),

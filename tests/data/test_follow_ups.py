@@ -59,6 +59,13 @@ def test_at_most_so_many_of_different_types_first_and_the_same_ones_again(most):
     assert len(set(types)) == len(types)
 
 
+def test_what_the_title_or_a_heading_answers_is_asked_after_the_rest():
+    easy = [question("Tin", "module", "oven"), question("Tin", "kind", "class Tin(size)")]
+    found = FollowUps([*easy, *TOLD], 4).after(FIRST, URL)
+    types = [id.split(":")[1] for id in found.meta["further"]]
+    assert {"default", "description", "signature"} < set(types) and len(set(types) & {"module", "kind"}) == 1
+
+
 def test_without_a_page_nothing_is_asked():
     closed = Conversation([FIRST.messages[0], FIRST.messages[-1]], meta=FIRST.meta)
     assert FollowUps(TOLD).after(closed, URL) == closed

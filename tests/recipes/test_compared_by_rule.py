@@ -1,13 +1,23 @@
 """Comparisons that a rule makes, at the desk, of answers that a model gave."""
 
+from dataclasses import replace
+
 import pytest
 
 from nextword.common.dialogue import read_comparisons, read_conversations, write_conversations
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message, read_records
+from nextword.data.questions import Question, write_questions
+from nextword.data.seed import FURTHER
 from nextword.engine.fake import FakeModel
 from nextword.evaluate.answers import words_f1
-from nextword.recipes.compared_by_rule import ComparingSettings, compared_by_rule, misquoted, questions
+from nextword.recipes.compared_by_rule import (
+    ComparingSettings,
+    compared_by_rule,
+    confused,
+    misquoted,
+    questions,
+)
 
 KNOWN = {"What is abs for?": "Return the absolute value.", "기본값은?": "기본값은 None입니다."}
 ANSWERS = ("Return the absolute value.", "Return a value of some kind.", "기본값은 None입니다.", "")
@@ -93,6 +103,30 @@ def test_a_misquotation_says_the_same_of_another_place_of_the_page():
     for text in made:
         quote = text.removeprefix('"').removesuffix('" is how it is called.')
         assert quote in PAGE and quote not in "round(x, /)"
+
+
+def question(type: str, gold: str, name: str = "round") -> Question:
+    return Question(f"{name}:{type}", type, "en", "?", f'"{gold}" it is.', [gold], "", f"math.{name}", "")
+
+
+def test_a_confusion_answers_another_question_about_the_same_entry():
+    one = about_a_page('"round(x, /)" is how it is called.')
+    one = replace(one, meta={**one.meta, "type": "signature", "lang": "en", "function": "math.round"})
+    told = [question("description", "Return the nearest one."), question("kind", "round(x, /)")]
+    others = [question("signature", "floor(x, /)"), question("default", "ndigits=2"), *told]
+    assert confused(one, {("math.round", "en"): others}) == ['"Return the nearest one." it is.']
+    assert confused(one, {("math.floor", "en"): others, ("math.round", "ko"): others}) == []
+
+
+def test_confusions_and_misquotations_lose_and_are_named(tmp_path):
+    one = about_a_page('"round(x, /)" is how it is called.')
+    meta = {**one.meta, "type": "signature", "lang": "en", "function": "math.round"}
+    write_conversations(tmp_path / "seed/train.jsonl", [replace(one, meta=meta)])
+    write_questions(tmp_path / "seed" / FURTHER, [question("description", "Return the nearest one.")])
+    compared_by_rule(ComparingSettings(), FakeModel("no idea"), tmp_path / "seed", tmp_path / "out")
+    (record,) = read_records(tmp_path / "out/answers.jsonl")
+    assert [each["by"] for each in record["answers"]] == ["assistant", "seed", "confusion", "misquotation"]
+    assert {pair.chosen[0].content for pair in made(tmp_path)} == {'"round(x, /)" is how it is called.'}
 
 
 @pytest.mark.parametrize("answer", ["The page does not say.", '"trunc(x, /)" is how it is called.'])

@@ -53,13 +53,19 @@ def test_other_forms_stay_as_they_are_and_pages_drawn_at_random_go(index):
 
 
 def test_at_most_so_many_are_taken(index):
+    rows = [conversation("How is bake called?", "x", "closed-book")] * 6
+    assert len(list(searched(rows, index, 2, NONE))) == 2
+
+
+def test_every_other_question_keeps_its_own_page(index):
     rows = [conversation("How is bake called?", '"bake(dough, minutes=30)"')] * 6
-    assert sum(each.meta["form"] == "searched" for each in searched(rows, index, 2, NONE)) == 2
+    forms = [each.meta["form"] for each in searched(rows, index, 6, NONE)]
+    assert [form for form in forms if form != "searched-wrong"] == ["searched", "open-book"] * 3
 
 
 def test_one_question_in_a_few_is_shown_a_passage_that_does_not_tell(index):
-    rows = [conversation("bake and bake_tin?", '"bake(dough, minutes=30)"')] * 8
-    assert sum(each.meta["form"] == "searched-wrong" for each in searched(rows, index, 8, NONE)) == 2
+    rows = [conversation("bake and bake_tin?", '"bake(dough, minutes=30)"')] * 16
+    assert sum(each.meta["form"] == "searched-wrong" for each in searched(rows, index, 16, NONE)) == 2
 
 
 def test_a_question_whose_answer_is_not_found_keeps_its_own_page(index):
