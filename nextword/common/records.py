@@ -42,6 +42,17 @@ class Document:
         return Document(digest(url)[:16], text, url, fetched, lang, digest(text), meta)
 
 
+FIELDS: dict[str, type] = {
+    "text": str,
+    "id": str,
+    "url": str,
+    "fetched": str,
+    "lang": str,
+    "sha256": str,
+    "meta": dict,
+}
+"""What the fields of a document are in a record; others are left out."""
+
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -138,18 +149,39 @@ def write_records(path: Path, records: Iterable[dict[str, Any]]) -> int:
 
 
 def read_documents(path: Path) -> Iterator[Document]:
-    """Documents of one record file; BadInput names the first record that has no text."""
+    """Documents of one record file; BadInput names the first record that is none.
+
+    A record needs a text. An address that it has not is its place in the file, an id is made of the address.
+    """
     for number, record in enumerate(read_records(path), 1):
-        text = record.get("text")
-        if not isinstance(text, str):
+        if not isinstance(record.get("text"), str):
             raise BadInput(f"record {number} has no `text` string", where=path, do="see docs/formats.md")
-        known = {
-            name: record[name]
-            for name in ("id", "url", "fetched", "lang", "sha256", "meta")
-            if name in record
-        }
-        url = known.pop("url", f"{path.name}#{number}")
-        yield Document(text=text, url=url, id=known.pop("id", digest(url)[:16]), **known)
+        known = {name: value for name, value in record.items() if name in FIELDS}
+        _check_fields(known, f"record {number}", path)
+        known.setdefault("url", f"{path.name}#{number}")
+        known.setdefault("id", digest(known["url"])[:16])
+        yield Document(**known)
+
+
+def _check_fields(known: dict[str, Any], record: str, path: Path) -> None:
+    """BadInput for a field of another type, and for text that no file or database can hold."""
+    for name, value in known.items():
+        if not isinstance(value, FIELDS[name]):
+            kind = "a string" if FIELDS[name] is str else "an object"
+            what = f"the `{name}` of {record} is not {kind}"
+            raise BadInput(what, where=path, do="mend it, or leave it out; see docs/formats.md")
+        for text in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(text, str) and not _is_unicode(text):
+                what = f"the `{name}` of {record} holds half a character (a lone surrogate)"
+                raise BadInput(what, where=path, do="write the file again as UTF-8")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_documents(path: Path, documents: Iterable[Document]) -> int:

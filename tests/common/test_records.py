@@ -69,6 +69,30 @@ def test_a_record_without_text_is_bad_input(tmp_path: Path) -> None:
         list(read_documents(path))
 
 
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        ('"url": null', "the `url` of record 2 is not a string"),
+        ('"id": 7', "the `id` of record 2 is not a string"),
+        ('"sha256": []', "the `sha256` of record 2 is not a string"),
+        ('"meta": null', "the `meta` of record 2 is not an object"),
+        (r'"text": "a\ud800b"', "the `text` of record 2 holds half a character"),
+        (r'"meta": {"title": "\udc00"}', "the `meta` of record 2 holds half a character"),
+    ],
+)
+def test_a_field_that_cannot_be_kept_is_named(tmp_path: Path, field: str, says: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "fine", "url": "http://a", "meta": {"n": [1]}}\n{"text": "x", ' + field + "}\n")
+    with pytest.raises(BadInput, match=rf"a\.jsonl: {says}"):
+        list(read_documents(path))
+
+
+def test_a_record_of_text_alone_is_a_document_with_its_place_as_address(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "fine", "score": 1}\n')
+    (found,) = read_documents(tmp_path / "a.jsonl")
+    assert (found.text, found.url, found.meta) == ("fine", "a.jsonl#1", {}) and found.id
+
+
 def test_a_missing_file_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such file"):
         list(read_records(tmp_path / "none.jsonl"))
