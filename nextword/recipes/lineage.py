@@ -1,9 +1,9 @@
 """Lineage: from which model, which version of which data, and whose labels a model grew.
 
 Each round writes `lineage.json` before its model can be promoted, so there is no assistant without one. It
-names the parent, whose own lineage.json (or run.json, for what `nextword finetune` made) goes on from there:
-any answer of any assistant can be followed back to the people who taught it. Models and data are named by
-SHA-256 too, so that a file that was changed later is found out.
+names the parent, whose own lineage.json (or run.json, for what another stage made) goes on from there: any
+answer of any assistant can be followed back to the people who taught it. Models and data are named by SHA-256
+too, so that a file that was changed later is found out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nextword.common.errors import BadInput, Corrupt
 from nextword.common.files import read_json, sha256, write_json
 from nextword.common.records import Conversation
 
-LINEAGE = "lineage.json"
+LINEAGE, RUN = "lineage.json", "run.json"
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,14 @@ def chain(run: Path, stage: Path) -> Iterator[Lineage]:
 def former_files(stage: Path) -> list[Path]:
     """The conversations, beside corrections, that an assistant's stage folder was taught.
 
-    BadInput when they are not to be found.
+    An assistant that learnt from comparisons or from a reward was taught conversations before that, so this
+    goes back to its finetuning, or to the round that made it. BadInput when they are not to be found.
     """
+    stage = _taught(stage)
     if (stage.parent / LINEAGE).is_file():
         record, paths = stage.parent / LINEAGE, [Path(one.path) for one in Lineage.read(stage.parent).former]
     else:
-        record = stage / "run.json"
+        record = stage / RUN
         named = read_json(record).get("data") if record.is_file() else None
         paths = [Path(path) for path in named] if isinstance(named, list) else []
     if not paths or not all(path.is_file() for path in paths):
@@ -111,6 +113,22 @@ def former_files(stage: Path) -> list[Path]:
         what = f"the conversations it was taught are not here ({missing})"
         raise BadInput(what, where=record, do="name them with --data")
     return paths
+
+
+def _taught(stage: Path) -> Path:
+    """The stage that taught an assistant to answer: what it was aligned from, however many times it was.
+
+    A run.json that names an `assistant` is that of a stage which began from one, from its model's folder.
+    """
+    passed = [stage]
+    while (stage / RUN).is_file() and (model := read_json(stage / RUN).get("assistant")):
+        stage = Path(str(model)).parent.resolve()
+        if stage in passed:  # `current`, say, which was switched to what had been aligned from it
+            what = f"says that it began as {model}, which says that it began as this"
+            do = "name the conversations it was taught with --data"
+            raise BadInput(what, where=passed[-1] / RUN, do=do)
+        passed.append(stage)
+    return stage
 
 
 def weights_of(stage: Path) -> str:

@@ -59,6 +59,37 @@ def test_former_conversations_are_those_that_the_assistant_was_taught(tmp_path):
     assert former_files(stage) == [tmp_path / "a.jsonl"]
 
 
+def began_as(stage, model, *data):
+    """The record of a stage that began from an assistant, as alignment writes it."""
+    write_json(stage / "run.json", {"assistant": str(model), "data": [str(file) for file in data]})
+
+
+def test_an_aligned_assistant_was_taught_what_it_was_finetuned_on_not_its_comparisons(tmp_path):
+    conversations, comparisons = tmp_path / "a.jsonl", tmp_path / "comparisons.jsonl"
+    for file in (conversations, comparisons):
+        file.touch()
+    write_json(tmp_path / "finetuned" / "run.json", {"data": [str(conversations)]})
+    began_as(tmp_path / "aligned", tmp_path / "finetuned" / "model", comparisons)
+    assert former_files(tmp_path / "aligned") == [conversations]
+    write_json(tmp_path / "ppo" / "run.json", {"assistant": str(tmp_path / "aligned" / "model")})
+    assert former_files(tmp_path / "ppo") == [conversations]
+
+
+def test_what_was_aligned_from_a_round_was_taught_what_the_round_rehearsed(tmp_path):
+    (tmp_path / "a.jsonl").touch()
+    (tmp_path / FIRST.model).mkdir(parents=True)
+    replace(FIRST, former=[DataFile(str(tmp_path / "a.jsonl"), "", 1)]).write(tmp_path / "rounds/001")
+    began_as(tmp_path / "aligned", tmp_path / FIRST.model / "model", tmp_path / "comparisons.jsonl")
+    assert former_files(tmp_path / "aligned") == [tmp_path / "a.jsonl"]
+
+
+def test_an_assistant_that_says_it_began_as_itself_is_no_endless_search(tmp_path):
+    began_as(tmp_path / "aligned", tmp_path / "current" / "model", tmp_path / "comparisons.jsonl")
+    (tmp_path / "current").symlink_to("aligned", target_is_directory=True)
+    with pytest.raises(BadInput, match="which says that it began as this; name the conversations"):
+        former_files(tmp_path / "aligned")
+
+
 @pytest.mark.parametrize("record", [{}, {"data": "x"}, {"data": ["/no/such.jsonl"]}])
 def test_former_conversations_that_are_gone_are_to_be_named(tmp_path, record):
     write_json(tmp_path / "run.json", record)

@@ -14,17 +14,30 @@ import pytest
 
 from nextword import engine
 from nextword.cli import main
-from nextword.common.dialogue import read_conversations
+from nextword.common.dialogue import Comparison, read_conversations, write_comparisons
 from nextword.common.errors import BadInput
 from nextword.common.files import read_json
 from nextword.common.language_model import Request, Sampling, Token
 from nextword.common.records import Conversation, Message
-from nextword.recipes.lineage import Lineage, chain
+from nextword.recipes.lineage import Lineage, chain, weights_of
 from nextword.recipes.promotion import assistant_of, name_of
 from nextword.recipes.round import run_round, undo
 from nextword.recipes.round_settings import RoundFiles, RoundSettings
+from nextword.train.preference import PreferenceSettings, align_by_preference
+from nextword.train.reward import RewardSettings, train_reward
 from tests.recipes.offices import now, office_at
-from tests.recipes.round_world import A_THIRD, QUICK, ROUND, UNKNOWN, correct, flag, taught_run, told, truth
+from tests.recipes.round_world import (
+    A_THIRD,
+    KNOWN,
+    QUICK,
+    ROUND,
+    UNKNOWN,
+    correct,
+    flag,
+    taught_run,
+    told,
+    truth,
+)
 from tests.train.conftest import corpus  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.slow  # ten rounds of a second or several each
@@ -190,6 +203,28 @@ def test_a_dry_run_decides_and_the_same_command_then_promotes(taught, tmp_path):
     outcome = a_round(run)
     assert outcome.is_repeated and outcome.is_used
     assert (run / "rounds/001/promoted.json").exists()
+
+
+def test_a_round_sets_out_from_an_aligned_assistant_and_rehearses_what_it_was_finetuned_on(taught, tmp_path):
+    run = copied(taught, tmp_path / "w")
+    write_comparisons(
+        tmp_path / "comparisons.jsonl",
+        (Comparison(told(town).messages[:1], told(town).messages[1:], told(town, "No.").messages[1:])
+         for town in KNOWN),
+    )  # fmt: skip
+    made_of = run / "finetuned" / "model", [tmp_path / "comparisons.jsonl"]
+    little = {"steps": 2, "rate": 1e-6, "precision": "fp32", "device": "cpu"}
+    train_reward(RewardSettings(**little), *made_of, run / "reward")
+    align_by_preference(PreferenceSettings(**little, answers=0), *made_of, run / "aligned")
+    with office(run) as opened:
+        flag(opened, UNKNOWN)
+        correct(opened, truth)
+    outcome = a_round(run)
+    assert outcome.is_used, outcome.decision.reasons
+    found = lineage(run)
+    assert (found.parent, found.parent_weights) == ("aligned", weights_of(run / "aligned"))
+    assert [Path(one.path).name for one in found.former] == ["towns.jsonl"]
+    assert undo(run) == ("aligned", "rounds/001/finetuned")
 
 
 @pytest.mark.parametrize("poison", ["I cannot help with that.", "It is in the sea."])
