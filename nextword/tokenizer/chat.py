@@ -16,7 +16,13 @@ missing (then the answer's own header would have to be said by the model), and o
 answer with a special token (then the model never learns to stop).
 
 Some templates rewrite earlier answers (Qwen3 removes their thoughts). An answer that is not written the same
-way once the conversation goes on is left out of the loss and counted in `Masked.left_out`.
+way once the conversation goes on is left out of the loss and counted in `Masked.left_out`. So is, in
+`Masked.only_calls`, an answer that calls tools without a word, where the template writes no calls (ours does
+not): what is left of it is the stop token, and learning that would be learning to say nothing.
+
+OpenAI's content may be a list of parts. Templates put content into their text as it is, and Jinja would write
+a list as Python does, so parts of text are joined before the template is filled in; any other part is
+refused, since no text stands for it.
 """
 
 from __future__ import annotations
@@ -25,7 +31,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from nextword.common.dialogue import plain
+from nextword.common.dialogue import plain, text_in
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message
 
@@ -64,12 +70,14 @@ class Vocabulary(Protocol):
 class Masked:
     """A conversation as ids, with mask 1 on what the assistant must say, its stop token included.
 
-    left_out: answers that the template writes differently once the conversation goes on.
+    left_out: answers that the template writes differently once the conversation goes on. only_calls: answers
+    without a text that call tools, where the template does not write the calls.
     """
 
     ids: list[int]
     mask: list[int]
     left_out: int = 0
+    only_calls: int = 0
 
 
 class ChatTemplate:
@@ -87,8 +95,11 @@ class ChatTemplate:
         self._template: Any = None
 
     def ids(self, conversation: Conversation, generation_prompt: bool = True) -> list[int]:
-        """The conversation as the model was taught to read it, up to where its next answer begins."""
-        messages = [self._marked(message) for message in plain(conversation.messages)]
+        """The conversation as the model was taught to read it, up to where its next answer begins.
+
+        Raises BadInput for content that is not text, and for what the template refuses.
+        """
+        messages = [self._marked(_flat(message)) for message in plain(conversation.messages)]
         text = self._rendered(messages, self._marked(conversation.tools), generation_prompt)
         ids, end = [], 0
         for found in self._special.finditer(text):
@@ -100,7 +111,7 @@ class ChatTemplate:
     def masked(self, conversation: Conversation) -> Masked:
         """Ids and mask of a whole conversation; BadInput when it has no answer that can be learnt."""
         messages, whole = conversation.messages, self.ids(conversation, generation_prompt=False)
-        mask, left_out = [0] * len(whole), 0
+        mask, left_out, only_calls = [0] * len(whole), 0, 0
         answers = [number for number, message in enumerate(messages) if message.role == "assistant"]
         for number in answers:
             before = self.ids(replace(conversation, messages=messages[:number]))
@@ -109,11 +120,16 @@ class ChatTemplate:
             if end is None or whole[: len(before)] != before or whole[:end] != after[:end]:
                 left_out += 1
                 continue
+            if self._is_bare(conversation, number, after):
+                only_calls += 1
+                continue
             mask[len(before) : end] = [1] * (end - len(before))
         if not any(mask):
             reason = "the template writes no answer of it" if answers else "no message of the assistant"
+            if only_calls:
+                reason = "it only calls tools, which the template does not write"
             raise BadInput(f"nothing to learn in this conversation: {reason}")
-        return Masked(whole, mask, left_out)
+        return Masked(whole, mask, left_out, only_calls)
 
     @property
     def stop_ids(self) -> frozenset[int]:
@@ -143,6 +159,14 @@ class ChatTemplate:
         """The same small conversation before and with its answer."""
         answered = Conversation([*ASKED, Message("assistant", ANSWER)])
         return self.ids(Conversation(ASKED)), self.ids(answered, generation_prompt=False)
+
+    def _is_bare(self, conversation: Conversation, number: int, written: list[int]) -> bool:
+        """Whether this answer has no text, and its calls of tools leave no trace in how it is written."""
+        message = conversation.messages[number]
+        if not message.tool_calls or text_in(message.content).strip():
+            return False
+        without = [*conversation.messages[:number], replace(message, tool_calls=None)]
+        return self.ids(replace(conversation, messages=without), generation_prompt=False) == written
 
     def _end_of_answer(self, ids: list[int], start: int) -> int | None:
         """One past the last special token after `start`; None where there is none."""
@@ -176,6 +200,16 @@ class ChatTemplate:
         if isinstance(value, list):
             return [self._marked(item) for item in value]
         return value
+
+
+def _flat(message: dict[str, Any]) -> dict[str, Any]:
+    """The message with its parts as one text; BadInput names a part that is none."""
+    content = message["content"]
+    if isinstance(content, str):
+        return message
+    if others := [part.get("type") for part in content if part.get("type") != "text"]:
+        raise BadInput(f"a message has a part that is no text ({others[0]!r:.40})", do="leave it out")
+    return {**message, "content": text_in(content)}
 
 
 def _sandbox() -> Any:

@@ -7,7 +7,9 @@ conversations; no conversation is ever cut (best-fit-crop packing throws answers
 
 What cannot be learnt from is counted with its reason and never turned into an empty row: a row of which
 every target is masked has no loss, and dividing by zero targets is how others' finetuning became NaN. A
-conversation with an empty answer is left out, too: all that this one would teach is to say nothing.
+conversation with an empty answer is left out, too: all that this one would teach is to say nothing. Where an
+answer only calls tools, and the template does not write calls, the same is true of that answer: it is read
+and not learnt, the rest of its conversation is.
 """
 
 from __future__ import annotations
@@ -75,6 +77,10 @@ def examples_of(conversations: Iterable[Conversation], chat: ChatTemplate, conte
         found.kept.append(Example(tuple(masked.ids), tuple(masked.mask)))
         if masked.left_out:
             found.left_out["answers that the template rewrites later on"] += masked.left_out
+        if masked.only_calls:
+            found.left_out["answers that only call tools, which the template does not write"] += (
+                masked.only_calls
+            )
     return found
 
 

@@ -44,7 +44,11 @@ def prompts_of(conversations: Iterable[Conversation], chat: ChatTemplate, contex
         if not asked.messages:
             found.left_out["without a question"] += 1
             continue
-        length = len(chat.ids(asked))
+        try:
+            length = len(chat.ids(asked))
+        except BadInput as error:
+            found.left_out[error.what] += 1
+            continue
         if length + room > context:
             found.left_out[f"with no room for {room:,} tokens in a context of {context:,}"] += 1
             continue

@@ -26,6 +26,10 @@ FORGETFUL = (
     "{% if loop.last and message['role'] == 'assistant' %}<think></think>{% endif %}"
     "{{ message['content'] }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+WITH_CALLS = CHAT_TEMPLATE.replace(
+    "~ '<|end|>'", "~ (message['tool_calls'] | join if message['tool_calls'] else '') ~ '<|end|>'"
+)
+QUESTION, CALL = Message("user", "q"), [{"id": "1", "function": {"name": "search", "arguments": "{}"}}]
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +168,37 @@ def test_our_template_gives_the_ids_and_masks_that_are_on_file(tokenizer):
         ["<|bos|>", "<|user|>", "a", "<|end|>", "<|assistant|>", "b", "<|end|>"],
         [0, 0, 0, 0, 0, 1, 1],
     )
+
+
+@pytest.mark.parametrize("source", [CHAT_TEMPLATE, CHATML, LLAMA_2_LIKE, FORGETFUL])
+def test_parts_of_text_are_written_as_their_text(tokenizer, source):
+    chat = template(tokenizer, source)
+    parts = [{"type": "text", "text": "안녕 <|end|>"}, {"type": "text", "text": "b"}]
+    turns = [("user", "a"), ("assistant", parts), ("user", parts), ("assistant", "c")]
+    plain = [(role, "안녕 <|end|>b" if content is parts else content) for role, content in turns]
+    assert chat.masked(talk(*turns)) == chat.masked(talk(*plain))
+
+
+def test_a_part_that_is_no_text_is_refused_by_its_type(tokenizer):
+    picture = {"type": "image_url", "image_url": {"url": "x"}}
+    with pytest.raises(BadInput, match=r"a part that is no text \('image_url'\)"):
+        template(tokenizer).ids(talk(("user", [{"type": "text", "text": "a"}, picture])))
+
+
+def test_an_answer_that_only_calls_tools_is_read_and_not_learnt_where_calls_are_not_written(tokenizer):
+    chat, page = template(tokenizer), [Message("tool", "page"), Message("assistant", "quote")]
+    masked = chat.masked(Conversation([QUESTION, Message("assistant", "", CALL), *page]))
+    assert (said(tokenizer, masked), masked.only_calls, masked.left_out) == ("quote<|end|>", 1, 0)
+    with pytest.raises(BadInput, match="only calls tools, which the template does not write"):
+        chat.masked(Conversation([QUESTION, Message("assistant", "", CALL)]))
+
+
+def test_an_answer_that_says_something_before_it_calls_is_learnt(tokenizer):
+    masked = template(tokenizer).masked(Conversation([QUESTION, Message("assistant", "I look.", CALL)]))
+    assert (said(tokenizer, masked), masked.only_calls) == ("I look.<|end|>", 0)
+
+
+def test_calls_that_the_template_writes_are_learnt(tokenizer):
+    chat = template(tokenizer, WITH_CALLS)
+    masked = chat.masked(Conversation([QUESTION, Message("assistant", "", CALL)]))
+    assert (said(tokenizer, masked), masked.only_calls) == (f"{CALL[0]}<|end|>", 0)

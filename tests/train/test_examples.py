@@ -65,6 +65,32 @@ def test_answers_that_the_template_rewrites_are_counted(corpus):
     assert found.told() == "left out: 1 answers that the template rewrites later on"
 
 
+def test_what_has_parts_or_calls_is_learnt_as_text_or_counted(chat):
+    call, text = [{"id": "1", "function": {"name": "search"}}], [{"type": "text", "text": "a"}]
+    picture = [{"type": "image_url", "image_url": {"url": "x"}}]
+    asked, calling = Message("user", "q"), Message("assistant", "", call)
+    found = examples_of(
+        [
+            talk(("user", "q"), ("assistant", "a")),
+            talk(("user", "q"), ("assistant", text)),
+            Conversation([asked, calling, Message("tool", "p"), Message("assistant", "a")]),
+            Conversation([asked, calling]),
+            talk(("user", picture), ("assistant", "a")),
+            talk(("user", "q"), ("assistant", [{"type": "text", "text": " "}])),
+        ],
+        chat,
+        context=32,
+    )
+    assert found.kept[0] == found.kept[1]
+    assert [each.targets for each in found.kept] == [2, 2, 2]  # "a" and its stop token
+    assert found.left_out == {
+        "answers that only call tools, which the template does not write": 1,
+        "nothing to learn in this conversation: it only calls tools, which the template does not write": 1,
+        "a message has a part that is no text ('image_url')": 1,
+        "with an empty answer": 1,
+    }
+
+
 def test_an_answer_as_long_as_the_context_just_fits(chat):
     one = talk(("user", "q"), ("assistant", "a"))
     length = len(chat.masked(one).ids)

@@ -7,7 +7,11 @@ import json
 import pytest
 
 from nextword.common.errors import BadInput
-from nextword.train.prompts import read_prompts
+from nextword.common.records import Conversation, Message
+from nextword.tokenizer.chat import ChatTemplate
+from nextword.tokenizer.special import CHAT_TEMPLATE
+from nextword.tokenizer.tokenizer import Tokenizer
+from nextword.train.prompts import prompts_of, read_prompts
 
 USER, ANSWER = {"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}
 
@@ -36,3 +40,13 @@ def test_a_record_that_asks_nothing_is_named(tmp_path, record):
     path.write_text(json.dumps({"prompt": "?"}) + "\n" + json.dumps(record))
     with pytest.raises(BadInput, match=r"records\.jsonl: record 2: "):
         list(read_prompts(path))
+
+
+def test_a_prompt_that_is_not_text_is_left_out_with_its_reason(corpus):
+    tokenizer = Tokenizer.load(corpus.tokenizer)
+    tokenizer.config = {**tokenizer.config, "chat_template": CHAT_TEMPLATE}
+    picture = [{"type": "image_url", "image_url": {"url": "x"}}]
+    asked = [Conversation([Message("user", content)]) for content in ("?", picture)]
+    found = prompts_of(asked, ChatTemplate(tokenizer), context=32, room=4)
+    assert found.kept == asked[:1]
+    assert found.told() == "left out: 1 a message has a part that is no text ('image_url')"
