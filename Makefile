@@ -29,12 +29,12 @@ docs: .venv/ready
 peers:
 	benchmarks/peers/make
 
-# Every figure with its target; each script also runs alone, and those that need a peer say so without it.
+# Every figure with its target; each script also runs alone, and those that lack a peer or an assistant say so.
 bench: .venv/ready
-	for script in data pretrain_step runner conformance quality capacity_70b \
-	    alignment_losses alignment_step labelling round stages; do \
-	  $(BIN)/python benchmarks/$$script.py || exit 1; \
-	done
+	unfinished=; for script in data pretrain_step runner conformance quality capacity_70b \
+	    alignment_losses alignment_step labelling stages round; do \
+	  $(BIN)/python benchmarks/$$script.py || unfinished="$$unfinished $$script"; \
+	done; test -z "$$unfinished" || { echo "did not finish:$$unfinished"; exit 1; }
 
 slow: .venv/ready-dev
 	$(BIN)/pytest -m slow --timeout 3600
