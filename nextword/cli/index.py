@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -11,17 +12,22 @@ import typer
 from nextword.common.errors import BadInput
 from nextword.common.progress import Progress
 from nextword.common.records import Document, read_documents
-from nextword.tools.search import Index
+from nextword.tools.search import SOME, Index
 
 
 def run(
     pages: Annotated[Path, typer.Argument(help="a run folder, its clean/, or a file of documents")],
     out: Annotated[Path | None, typer.Option(help="the index file", show_default="RUN/search.db")] = None,
 ) -> None:
-    """Add new and changed pages to the index."""
+    """Add new and changed pages to the index, and forget those that a folder no longer has."""
     files = _files(pages)
     path = out or (pages if pages.is_dir() else pages.parent) / "search.db"
-    with Progress("index", unit="pages") as progress, Index.build(_documents(files), path, progress) as index:
+    whole = pages.is_dir()  # a file may be some more pages only
+    source = os.path.relpath(files[0].parent.resolve(), path.parent.resolve()) if whole else SOME
+    with (
+        Progress("index", unit="pages") as progress,
+        Index.build(_documents(files), path, progress, source) as index,
+    ):
         count = len(index)
     print(f"{path}: {count:,} pages")
 

@@ -17,7 +17,6 @@ see first, and a small model reads the beginning best.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -26,13 +25,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nextword.common.errors import BadInput, Corrupt, Failure
 from nextword.common.progress import Progress
 from nextword.common.records import Document
+from nextword.tools.index_file import explained, opened, prepare
 from nextword.tools.passages import Entry, Passage, opened_at, passages
 from nextword.tools.terms import asked_terms, by_script, terms
 
-VERSION = 4
 NAME = re.compile(r"[A-Za-z_][\w.]*(?= +\(version| +index|$)")
 """A title that is a module's name, as pydoc writes it."""
 
@@ -41,23 +39,10 @@ WEIGHTS = (4.0, 12.0, 1.0)
 OTHER_SCRIPT = 0.1
 """What Korean words count for in a question that also has Latin ones, the names that it asks about. Where few
 pages are Korean, their every pair of letters is rare, and BM25 would take the rare for the telling."""
+HERE, SOME = "clean", ""
+"""What documents are all of, as a path from the index: its run's pages; nothing, they are only some more."""
 CANDIDATES = 200
 """Passages that are ranked anew when a question has both scripts."""
-
-SCHEMA = (
-    "create table about (version integer not null)",
-    "create table page (number integer primary key, id text unique not null, title text not null,"
-    " url text not null, sha256 text not null, text text not null)",
-    "create table passage (number integer primary key, page integer not null references page(number),"
-    " start integer not null, end integer not null, heading text not null)",
-    "create index passage_of_page on passage(page)",
-    "create table entry (passage integer not null references passage(number), name text not null,"
-    " start integer not null, heading text not null)",
-    "create index entry_of_passage on entry(passage)",
-    "create virtual table term using fts5(title, names, text, content='',"
-    """ tokenize="unicode61 remove_diacritics 0 tokenchars '._'")""",
-)
-"""`term` keeps no text of its own: to forget a passage one tells it again which terms it had."""
 
 
 @dataclass(frozen=True)
@@ -85,47 +70,44 @@ class Index:
 
     @staticmethod
     def open(path: Path) -> Index:
-        """Open an index that was built; BadInput when there is none, Corrupt when it is not one."""
-        if not path.is_file():
-            raise BadInput("no search index here", where=path, do="build one with `nextword index`")
-        connection = sqlite3.connect(path)
-        try:
-            version = connection.execute("select version from about").fetchone()
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise Corrupt(f"not a search index ({error})", where=path, do="build it again") from error
-        if version != (VERSION,):
-            connection.close()
-            raise Corrupt(
-                f"an index of version {version}, expected {VERSION}", where=path, do="build it again"
-            )
-        return Index(path, connection)
+        """Open an index to ask it; BadInput when there is none or it is empty, Corrupt when it is none."""
+        return Index(path, opened(path))
 
     @staticmethod
-    def build(documents: Iterable[Document], path: Path, progress: Progress | None = None) -> Index:
-        """Add documents to the index at `path`, made if it is not there; changed ones are replaced."""
+    def build(
+        documents: Iterable[Document], path: Path, progress: Progress | None = None, source: str = HERE
+    ) -> Index:
+        """Add documents to the index at `path`, made if it is not there; see `add`.
+
+        An index of another version is built anew, unless these documents are only some more.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or not path.stat().st_size:
-            with contextlib.closing(_connected(path)) as connection, connection:
-                connection.execute("begin")
-                for statement in SCHEMA:
-                    connection.execute(statement)
-                connection.execute("insert into about values (?)", (VERSION,))
-        index = Index.open(path)
-        index.add(documents, progress)
+        with explained(path, "written"):
+            index = Index(path, sqlite3.connect(path))
+        try:
+            index.add(documents, progress, source)
+        except BaseException:
+            index.close()
+            raise
         return index
 
-    def add(self, documents: Iterable[Document], progress: Progress | None = None) -> int:
-        """Add or replace documents in one transaction; returns how many were new or changed."""
+    def add(self, documents: Iterable[Document], progress: Progress | None = None, source: str = SOME) -> int:
+        """Add or replace documents in one transaction; returns how many were new, changed or forgotten.
+
+        source: what these are all the documents of. Pages that it had before and has no longer are forgotten.
+        """
         changed = 0
-        try:
-            with self._sql:
-                for document in documents:
-                    changed += self._put(document)
-                    if progress:
-                        progress.advance()
-        except sqlite3.OperationalError as error:  # a full disk, a read-only folder
-            raise Failure(f"cannot be written ({error})", where=self.path, do="free some space") from error
+        with explained(self.path, "written"), self._sql:
+            self._sql.execute("begin immediate")
+            prepare(self._sql, self.path, may_replace=source != SOME)
+            self._sql.execute("create temp table seen (page integer primary key)")
+            for document in documents:
+                changed += self._put(document, source)
+                if progress:
+                    progress.advance()
+            if source != SOME:
+                changed += self._forget_others(source)
+            self._sql.execute("drop table temp.seen")
         return changed
 
     def search(self, question: str, count: int = 5, opened: bool = True) -> list[Hit]:
@@ -134,15 +116,20 @@ class Index:
         opened: from the entry on that is asked for, where they have it; else as they were cut.
         """
         asked = asked_terms(question)
+        with explained(self.path, "read"):
+            scores = self._scores(asked, count)
+            best = sorted(scores, key=lambda number: -scores[number])[:count]
+            return [self._hit(number, scores[number], asked if opened else ()) for number in best]
+
+    def _scores(self, asked: Sequence[str], count: int) -> dict[int, float]:
+        """The scores of passages by their numbers, the best `count` among them."""
         latin, other = by_script(asked)
-        if latin and other:
-            scores = self._ranked(latin, max(count, CANDIDATES))
-            for number, score in self._ranked(other, max(count, CANDIDATES)).items():
-                scores[number] = scores.get(number, 0.0) + OTHER_SCRIPT * score
-        else:
-            scores = self._ranked(latin or other, count)
-        best = sorted(scores, key=lambda number: -scores[number])[:count]
-        return [self._hit(number, scores[number], asked if opened else ()) for number in best]
+        if not latin or not other:
+            return self._ranked(latin or other, count)
+        scores = self._ranked(latin, max(count, CANDIDATES))
+        for number, score in self._ranked(other, max(count, CANDIDATES)).items():
+            scores[number] = scores.get(number, 0.0) + OTHER_SCRIPT * score
+        return scores
 
     def _ranked(self, wanted: Sequence[str], count: int) -> dict[int, float]:
         """The numbers of the passages that have these terms, best first, with their BM25."""
@@ -201,26 +188,43 @@ class Index:
     ) -> None:
         self.close()
 
-    def _put(self, document: Document) -> bool:
+    def _put(self, document: Document, source: str) -> bool:
+        """Whether the document was new or changed. Of `source` SOME, it stays what it was a part of."""
         run = self._sql.execute
-        known = run("select number, sha256 from page where id = ?", (document.id,)).fetchone()
-        if known and known[1] == document.sha256 and document.sha256:
-            return False
-        if known:
+        known = run("select number, sha256, source from page where id = ?", (document.id,)).fetchone()
+        source = source or (known[2] if known else SOME)
+        is_same = bool(known and document.sha256 and known[1] == document.sha256)
+        if is_same and known[2] != source:
+            run("update page set source = ? where number = ?", (source, known[0]))
+        if known and not is_same:
             self._forget(int(known[0]))
-        title = title_of(document)
-        row = (document.id, title, document.url, document.sha256, document.text)
-        page = run("insert into page(id, title, url, sha256, text) values (?,?,?,?,?)", row).lastrowid
-        for one in passages(document.text):
+        page = known[0] if is_same else self._insert(document, source)
+        run("insert or ignore into seen values (?)", (page,))
+        return not is_same
+
+    def _insert(self, document: Document, source: str) -> int:
+        """Add a page with its passages, their entries and terms; returns its number."""
+        run, run_many = self._sql.execute, self._sql.executemany
+        title, text = title_of(document), document.text
+        row = (document.id, source, title, document.url, document.sha256, text)
+        into = "insert into page(id, source, title, url, sha256, text) values (?,?,?,?,?,?)"
+        page = int(run(into, row).lastrowid or 0)
+        for one in passages(text):
             place = (page, one.start, one.end, one.heading)
             number = run("insert into passage(page, start, end, heading) values (?,?,?,?)", place).lastrowid
-            entries = ((number, entry.name, entry.start, entry.heading) for entry in one.entries)
-            self._sql.executemany(
-                "insert into entry(passage, name, start, heading) values (?,?,?,?)", entries
-            )
-            fields = _fields(title, one, document.text)
+            entries = [(number, entry.name, entry.start, entry.heading) for entry in one.entries]
+            run_many("insert into entry values (?,?,?,?)", entries)
+            fields = _fields(title, one, text)
             run("insert into term(rowid, title, names, text) values (?,?,?,?)", (number, *fields))
-        return True
+        return page
+
+    def _forget_others(self, source: str) -> int:
+        """Forget the pages of a source that have not been seen; returns how many."""
+        query = "select number from page where source = ? and number not in (select page from seen)"
+        gone = self._sql.execute(query, (source,)).fetchall()
+        for (page,) in gone:
+            self._forget(int(page))
+        return len(gone)
 
     def _forget(self, page: int) -> None:
         run = self._sql.execute
@@ -255,10 +259,3 @@ def title_of(document: Document) -> str:
         return title.strip()
     first = next((line.strip(" #\t") for line in document.text.splitlines() if line.strip()), "")
     return first[:120] or document.url
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    try:
-        return sqlite3.connect(path)
-    except sqlite3.OperationalError as error:
-        raise Failure(f"cannot be written ({error})", where=path.parent) from error

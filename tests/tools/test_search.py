@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sqlite3
 
@@ -9,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from nextword.common.errors import BadInput, Corrupt
+from nextword.common.errors import BadInput, Corrupt, Failure
 from nextword.common.records import Document
 from nextword.tools.passages import LENGTH, opened_at, passages
-from nextword.tools.search import Index, title_of
+from nextword.tools.search import SOME, Index, title_of
 from nextword.tools.terms import asked_terms, terms
 
 JSON = """json (version 2.0.9)  index
@@ -209,19 +210,126 @@ def test_what_is_no_index_is_refused(tmp_path):
     (tmp_path / "text.db").write_text("not a database, but long enough to be looked at as one" * 20)
     with pytest.raises(Corrupt, match="not a search index"):
         Index.open(tmp_path / "text.db")
-    connection = sqlite3.connect(tmp_path / "old.db")
-    connection.execute("create table about (version integer)")
-    connection.execute("insert into about values (0)")
-    connection.commit()
-    connection.close()
-    with pytest.raises(Corrupt, match="an index of version"):
-        Index.open(tmp_path / "old.db")
 
 
 def test_building_that_was_killed_at_the_start_begins_again(tmp_path):
     (tmp_path / "search.db").touch()
     with Index.build([document(JSON)], tmp_path / "search.db") as built:
         assert len(built) == 1
+
+
+def broken():
+    yield document(JSON)
+    raise BadInput("the second record is damaged")
+
+
+def test_a_first_build_that_fails_leaves_no_index_to_be_asked(tmp_path):
+    with pytest.raises(BadInput, match="damaged"):
+        Index.build(broken(), tmp_path / "search.db")
+    with pytest.raises(BadInput, match="no search index here"):
+        Index.open(tmp_path / "search.db")
+
+
+def test_a_later_build_that_fails_leaves_the_index_as_it_was(index):
+    with pytest.raises(BadInput, match="damaged"):
+        Index.build(broken(), index.path)
+    assert len(index) == 2 and index.search("언어 모델", 1)
+
+
+def test_an_index_without_pages_is_not_one_to_ask(tmp_path):
+    Index.build([], tmp_path / "search.db").close()
+    with pytest.raises(BadInput, match=r"search\.db: this search index has no pages; index some"):
+        Index.open(tmp_path / "search.db")
+
+
+@pytest.fixture
+def old(tmp_path):
+    """An index as version 4 wrote them."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as connection, connection:
+        for statement in (
+            "create table about (version integer not null)",
+            "create table page (number integer primary key, id text unique not null, text text not null)",
+            "create table passage (number integer primary key, page integer not null)",
+            "create index passage_of_page on passage(page)",
+            "create virtual table term using fts5(title, names, text, content='')",
+            "insert into about values (4)",
+            "insert into page values (1, 'gone', 'gone')",
+            "insert into term(rowid, title, names, text) values (1, 'json', 'json.dumps', 'gone')",
+        ):
+            connection.execute(statement)
+    return tmp_path / "old.db"
+
+
+def test_an_index_of_another_version_is_refused_to_who_asks_and_built_anew_by_who_builds(old):
+    with pytest.raises(Corrupt, match="an index of version 4, expected 5; build it again"):
+        Index.open(old)
+    with Index.build([document(JSON)], old) as built:
+        assert (len(built), built.page("gone")) == (1, None)
+        assert "JSON formatted str." in built.search("json.dumps", 1)[0].text
+
+
+def test_some_more_pages_do_not_replace_an_index_of_another_version(old):
+    with pytest.raises(Corrupt, match="remove it, and index again all that it held"):
+        Index.build([document(JSON)], old, source=SOME)
+    with contextlib.closing(sqlite3.connect(old)) as connection:
+        assert connection.execute("select id from page").fetchall() == [("gone",)]
+
+
+def test_a_build_that_fails_leaves_the_index_of_another_version(old):
+    with pytest.raises(BadInput, match="damaged"):
+        Index.build(broken(), old)
+    with pytest.raises(Corrupt, match="an index of version 4"):
+        Index.open(old)
+
+
+def test_what_is_no_index_is_not_replaced(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "diary.db")) as connection, connection:
+        connection.execute("create table day (text text)")
+    before = (tmp_path / "diary.db").read_bytes()
+    with pytest.raises(Corrupt, match="not a search index"):
+        Index.build([document(JSON)], tmp_path / "diary.db")
+    assert (tmp_path / "diary.db").read_bytes() == before
+
+
+def test_pages_that_a_crawl_no_longer_has_are_forgotten(index):
+    Index.build([document(KOREAN, "http://a/ko.html")], index.path).close()
+    assert len(index) == 1
+    assert index.search("json.dumps") == []
+    assert index.search("언어 모델", 1)
+
+
+def test_pages_from_elsewhere_stay_when_a_crawl_is_indexed_again(index):
+    index.add([document("oven\n\nbake(dough)\n", "http://b/oven.html")])
+    Index.build([document(PATHS, "http://c/pathlib.html")], index.path, source="../other/clean").close()
+    Index.build([document(JSON)], index.path).close()
+    assert len(index) == 3
+    assert [index.search(one, 1)[0].url for one in ("bake", "cwd")] == [
+        "http://b/oven.html",
+        "http://c/pathlib.html",
+    ]
+
+
+def test_a_page_of_a_crawl_stays_its_own_when_it_comes_again_among_some_more(index):
+    index.add([document(JSON), document(KOREAN + "\n끝.\n", "http://a/ko.html")])
+    Index.build([document(PATHS, "http://c/pathlib.html")], index.path).close()
+    assert len(index) == 1
+
+
+def test_an_index_that_another_program_writes_is_said_to_be(index):
+    index.close()
+    with contextlib.closing(sqlite3.connect(index.path)) as other:
+        other.execute("begin exclusive")
+        waiting = Index(index.path, sqlite3.connect(index.path, timeout=0))
+        for work in (lambda: waiting.add([document(JSON)]), lambda: waiting.search("json")):
+            with pytest.raises(Failure, match="another program is writing this index; try again when"):
+                work()
+        waiting.close()
+
+
+def test_an_index_that_cannot_be_made_is_one_clear_line(tmp_path):
+    (tmp_path / "search.db").mkdir()
+    with pytest.raises(Failure, match=r"cannot be written .*; free some space, or choose a folder"):
+        Index.build([document(JSON)], tmp_path / "search.db")
 
 
 def test_a_title_is_the_meta_s_or_the_first_line():
