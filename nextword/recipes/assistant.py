@@ -48,6 +48,8 @@ REWARD_RATE, ALIGN_RATE, ALIGN_SFT_WEIGHT = 5e-4, 1e-4, 10.0
 the weights 1, 5 and 10 the first lost as many questions as it won; the others won two of three."""
 QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 50, 5
 """Questions whose answers are compared, and questions of each examination paper."""
+EXAMINED_TOKENS = 20_000
+"""Held-out tokens of which each model tells how many bits they take: a second of each."""
 SEEN_FOR_ONE_ASKED = 3
 """Conversations of the seed data of which one, at least, asks about a page."""
 
@@ -223,7 +225,8 @@ class AssistantStages:
 
         questions = list(read_questions(self.folder / "seed" / "questions.heldout.jsonl"))
         least = 24 if self.has_facts else ENOUGH
-        settings = EvaluateSettings(most=max(least, round(EXAMINED_A_MINUTE * self.minutes)))
+        asked = max(least, round(EXAMINED_A_MINUTE * self.minutes))
+        settings = EvaluateSettings(most=asked, max_tokens=EXAMINED_TOKENS)
         papers = papers_of(questions, [], Path(), settings.most, settings.shots)
         from_memory, *_ = documentation(questions, settings.most, settings.shots)
         stages = self.side_by_side()
@@ -231,7 +234,8 @@ class AssistantStages:
             sitting = {stage.name: sitter(stage, from_memory, settings.shots) for stage in stages}
             checked = spot_check(spot_questions(from_memory.questions), sitting, progress)
             made = f"{datetime.now(UTC):%Y-%m-%d}"
-            card = told(examine(stages, papers, settings, title=self.name, made=made, progress=progress))
+            about: dict[str, Any] = {"title": self.name, "made": made, "tokens": self.folder / "tokens"}
+            card = told(examine(stages, papers, settings, progress=progress, **about))
         write_card(self.folder / "card.html", card)
         write_json(self.folder / "spot_check.json", spot_record(checked))
         shown = write_pages([one.question for one in checked], self._documents(), self.folder / "pages")

@@ -114,6 +114,7 @@ def test_one_command_makes_an_assistant_of_a_folder_of_office_files(tmp_path):
     assert list(stages)[:3] == ["collect", "clean", "seed"]  # nothing to ask is found before training
     assert stages["seed"]["result"]["by"] == {"rule:verbatim": stages["seed"]["result"]["approved"]}
     assert (run / "release" / "house.gguf").exists() and (run / "card.html").exists()
+    assert "bits per byte" in (run / "card.html").read_text(encoding="utf-8").lower()
 
 
 @pytest.mark.slow
