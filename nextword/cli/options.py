@@ -4,7 +4,8 @@
     def run(settings: CollectSettings, out: Annotated[Path, typer.Option(help="...")] = Path("runs/x")): ...
 
 gives `--source TEXT --max-pages N ... --out PATH --config FILE`. What the command line leaves out comes from
-the TOML file's table of the same name as the verb, and then from the dataclass.
+the TOML file's table of the same name as the verb, and then from the dataclass. A verb of a verb has a table
+in a table: `nextword label init` reads [label.init].
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def verb(settings: type[Any]) -> Callable[[Callable[..., None]], Callable[..., N
     """Decorate `run(settings, ...)` so that typer sees one option for each field of `settings`."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        section = function.__module__.rsplit(".", 1)[-1]
+        section = _section(function)
         own = [p for name, p in _signature(function).items() if name != "settings"]
         fields = dataclasses.fields(settings)
 
@@ -47,6 +48,12 @@ def verb(settings: type[Any]) -> Callable[[Callable[..., None]], Callable[..., N
         return run
 
     return decorate
+
+
+def _section(function: Callable[..., None]) -> str:
+    """The name of its table: the module is the verb, and a function that is not its `run` a verb of it."""
+    module = function.__module__.rsplit(".", 1)[-1]
+    return module if function.__name__ == "run" else f"{module}.{function.__name__}"
 
 
 def _signature(function: Callable[..., None]) -> dict[str, inspect.Parameter]:

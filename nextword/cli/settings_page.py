@@ -58,7 +58,8 @@ def _lines() -> Iterator[str]:
     yield "# Settings"
     yield ""
     yield "Each is an option of its verb (`--max-pages 100`) and a name in its table of a TOML file given"
-    yield "with `--config` (`[collect]`, `max_pages = 100`). The command line wins."
+    yield "with `--config` (`[collect]`, `max_pages = 100`; of `label init` the table is `[label.init]`)."
+    yield "The command line wins."
     for verb, settings in VERBS.items():
         yield f"\n## {verb}\n"
         yield "| setting | default | what it does |"

@@ -90,7 +90,10 @@ def _range(least: float | None, above: float | None, most: float | None) -> str:
 
 
 def from_toml(settings: type[S], path: Path, section: str) -> dict[str, Any]:
-    """The values a TOML file gives for one stage; BadInput for a name or a type that does not fit."""
+    """The values a TOML file gives for one stage; BadInput for a name or a type that does not fit.
+
+    section: its table, or a table in one, as "label.init".
+    """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -99,9 +102,7 @@ def from_toml(settings: type[S], path: Path, section: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         do = f"write its settings as lines like `name = 3` under [{section}]; see docs/settings.md"
         raise BadInput(f"not readable TOML ({error})", where=path, do=do) from error
-    found = tables.get(section, {})
-    if not isinstance(found, dict):
-        raise BadInput(f"{section} is not a table", where=path, do=f"put its settings under [{section}]")
+    found = _table(tables, section, path)
     types = get_type_hints(settings)
     values: dict[str, Any] = {}
     for name, value in found.items():
@@ -110,6 +111,19 @@ def from_toml(settings: type[S], path: Path, section: str) -> dict[str, Any]:
             raise BadInput(f"[{section}] has no setting `{name}`", where=path, do=f"choose from {known}")
         values[name] = _as_type(value, types[name], f"{path} [{section}] {name}")
     return values
+
+
+def _table(tables: dict[str, Any], section: str, path: Path) -> dict[str, Any]:
+    """The stage's own table; what stands loose in a table of tables would be of no stage, and is refused."""
+    do, outer, found = f"put its settings under [{section}]", "", tables
+    for name in section.split("."):
+        if outer and (loose := [key for key, item in found.items() if not isinstance(item, dict)]):
+            raise BadInput(f"[{outer}] has no setting `{loose[0]}`", where=path, do=do)
+        outer = f"{outer}.{name}" if outer else name
+        found = found.get(name, {})
+        if not isinstance(found, dict):
+            raise BadInput(f"{outer} is not a table", where=path, do=do)
+    return found
 
 
 def _as_type(value: Any, wanted: Any, where: str) -> Any:

@@ -8,11 +8,13 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from nextword.cli.main import run
+from nextword.label.office import Office
 
 PASSWORD = "correct horse battery"
 
@@ -80,3 +82,28 @@ def test_a_password_that_is_too_short_makes_no_owner(tmp_path, monkeypatch, caps
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and "password" in lines[0]
     assert run(["label", "users", "--database", where]) == 2, "nobody is here yet"
+
+
+SETTINGS = """
+[label.init]
+overlap = 3
+review_share = 0.5
+
+[label.serve]
+port = 0
+host = "192.0.2.1"
+"""
+
+
+def test_one_file_holds_the_settings_of_init_and_of_serve(tmp_path, monkeypatch, capsys):
+    where, config = str(tmp_path / "labels.db"), tmp_path / "label.toml"
+    config.write_text(SETTINGS)
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+    both = ["--config", str(config), "--database", where]
+    assert run(["label", "init", *both, "--password-stdin"]) == 0
+    with Office.open(where, lambda: datetime.now(UTC)) as office:
+        settings = office.projects.get(office.people.owner(), "default").settings
+    assert (settings.overlap, settings.review_share) == (3, 0.5)
+    capsys.readouterr()
+    assert run(["label", "serve", *both]) == 2
+    assert "192.0.2.1" in capsys.readouterr().err, "it went as far as listening at an address of nobody"

@@ -38,6 +38,26 @@ def test_a_file_without_the_table_changes_nothing(tmp_path: Path) -> None:
     assert from_toml(Settings, write(tmp_path, "[other]\na = 1"), "x") == {}
 
 
+def test_a_table_in_a_table_gives_values_and_its_neighbour_none(tmp_path: Path) -> None:
+    path = write(tmp_path, "[x.one]\npages = 3\n[x.other]\nport = 8000\n[y]\npages = 4")
+    assert from_toml(Settings, path, "x.one") == {"pages": 3}
+    assert from_toml(Settings, path, "x.none") == from_toml(Settings, path, "z.one") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[x]\npages = 3", r"\[x\] has no setting `pages`; put its settings under \[x.one\]"),
+        ("x = 3", r"x is not a table; put its settings under \[x.one\]"),
+        ("[x]\none = 3", r"\[x\] has no setting `one`; put its settings under \[x.one\]"),
+        ("[x.one]\npage = 3", r"\[x.one\] has no setting `page`.*choose from .*pages"),
+    ],
+)
+def test_what_does_not_fit_in_a_table_of_tables_is_named(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        from_toml(Settings, write(tmp_path, text), "x.one")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
