@@ -23,13 +23,13 @@ SCHEMA = (
     " start integer not null, end integer not null, heading text not null)",
     "create index passage_of_page on passage(page)",
     "create table entry (passage integer not null references passage(number), name text not null,"
-    " start integer not null, heading text not null)",
+    " start integer not null, end integer not null, heading text not null)",
     "create index entry_of_passage on entry(passage)",
     "create virtual table term using fts5(title, names, text, content='',"
     """ tokenize="unicode61 remove_diacritics 0 tokenchars '._'")""",
 )
-"""`source` is what a page was a part of when it was indexed. `term` keeps no text of its own: to forget a
-passage one tells it again which terms it had."""
+"""`source` is what a page was a part of when it was indexed. An entry's `end` is where a passage ends that is
+opened there. `term` keeps no text of its own: to forget a passage one tells it again which terms it had."""
 
 BUILD = "build one with `nextword index`"
 

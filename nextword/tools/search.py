@@ -28,7 +28,7 @@ from typing import Self
 from nextword.common.progress import Progress
 from nextword.common.records import Document
 from nextword.tools.index_file import explained, opened, prepare
-from nextword.tools.passages import Entry, Passage, opened_at, passages
+from nextword.tools.passages import Passage, opened_at, passages
 from nextword.tools.terms import asked_terms, by_script, terms
 
 NAME = re.compile(r"[A-Za-z_][\w.]*(?= +\(version| +index|$)")
@@ -146,25 +146,29 @@ class Index:
 
     def _hit(self, number: int, score: float, asked: Sequence[str]) -> Hit:
         row = self._sql.execute(
-            "select page.id, page.title, page.url, page.text, start, end, heading"
+            "select page.number, page.id, page.title, page.url, start, end, heading"
             " from passage join page on page.number = passage.page where passage.number = ?",
             (number,),
         ).fetchone()
-        document, title, url, text, start, end, heading = row
-        if entry := self._entry(number, title, asked):
-            start, heading = entry.start, entry.heading
-            end = opened_at(text, start)
-        return Hit(document, title, url, text[start:end], start, end, heading, score)
+        page, document, title, url, *place = row
+        start, end, heading = self._entry(number, title, asked) or place
+        text = self._sql.execute(
+            "select substr(text, ? + 1, ? - ?) from page where number = ?", (start, end, start, page)
+        ).fetchone()[0]
+        return Hit(document, title, url, text, start, end, heading, score)
 
-    def _entry(self, passage: int, title: str, asked: Sequence[str]) -> Entry | None:
-        """The entry of a passage that is asked for by its name, the first of those that fit best."""
-        rows = self._sql.execute("select name, start, heading from entry where passage = ?", (passage,))
+    def _entry(self, passage: int, title: str, asked: Sequence[str]) -> tuple[int, int, str] | None:
+        """Where the entry begins and ends that is asked for by its name, and the heading above it.
+
+        The first of those that fit best.
+        """
+        rows = self._sql.execute("select name, start, end, heading from entry where passage = ?", (passage,))
         best, most = None, 0
-        for entry in (Entry(*row) for row in rows):
-            own = list(terms(_called(title, entry.name)))
+        for name, *place in rows:
+            own = list(terms(_called(title, name)))
             fits = sum(term in asked for term in own)
-            if entry.name.lower().rpartition(".")[2] in asked and fits > most:
-                best, most = entry, fits
+            if name.lower().rpartition(".")[2] in asked and fits > most:
+                best, most = (place[0], place[1], place[2]), fits
         return best
 
     def page(self, document: str) -> str | None:
@@ -205,15 +209,18 @@ class Index:
     def _insert(self, document: Document, source: str) -> int:
         """Add a page with its passages, their entries and terms; returns its number."""
         run, run_many = self._sql.execute, self._sql.executemany
-        title, text = title_of(document), document.text
+        title, text = title_of(document), _held(document.text)
         row = (document.id, source, title, document.url, document.sha256, text)
         into = "insert into page(id, source, title, url, sha256, text) values (?,?,?,?,?,?)"
         page = int(run(into, row).lastrowid or 0)
         for one in passages(text):
             place = (page, one.start, one.end, one.heading)
             number = run("insert into passage(page, start, end, heading) values (?,?,?,?)", place).lastrowid
-            entries = [(number, entry.name, entry.start, entry.heading) for entry in one.entries]
-            run_many("insert into entry values (?,?,?,?)", entries)
+            entries = [
+                (number, entry.name, entry.start, opened_at(text, entry.start), entry.heading)
+                for entry in one.entries
+            ]
+            run_many("insert into entry values (?,?,?,?,?)", entries)
             fields = _fields(title, one, text)
             run("insert into term(rowid, title, names, text) values (?,?,?,?)", (number, *fields))
         return page
@@ -250,6 +257,11 @@ def _called(title: str, name: str) -> str:
     """What an entry is asked for by: on a page about a module by its whole name."""
     module = NAME.match(title)
     return f"{module[0]}.{name}" if module else name
+
+
+def _held(text: str) -> str:
+    """The text as SQLite can cut it: a NUL would end it, and is shown to nobody as it is."""
+    return text.replace("\0", "\ufffd")
 
 
 def title_of(document: Document) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sqlite3
+import tempfile
+import tracemalloc
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from nextword.common.errors import BadInput, Corrupt, Failure
@@ -330,6 +333,39 @@ def test_an_index_that_cannot_be_made_is_one_clear_line(tmp_path):
     (tmp_path / "search.db").mkdir()
     with pytest.raises(Failure, match=r"cannot be written .*; free some space, or choose a folder"):
         Index.build([document(JSON)], tmp_path / "search.db")
+
+
+@settings(max_examples=40)
+@given(
+    some.lists(
+        some.sampled_from(["bake(a)\n", "  Bake it, 굽기 🙂.\n", "\n", "x\0y\n", "tin = 1\n"]), max_size=60
+    )
+)
+def test_every_hit_is_cut_as_a_passage_opened_there_would_be(lines):
+    text = "oven (version 1)  index\n\n" + "".join(lines)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Index.build([document(text)], Path(folder, "i.db")) as index,
+    ):
+        held = index.page(document(text).id)
+        for hit in index.search("What is oven.bake, oven.tin?", 9):
+            assert hit.text == held[hit.start : hit.end]
+            cut = {one.start: one.end for one in passages(held)}
+            assert hit.end in (opened_at(held, hit.start), cut.get(hit.start))
+        for hit in index.search("What is oven.bake, oven.tin?", 9, opened=False):
+            assert (hit.start, hit.end) in {(one.start, one.end) for one in passages(held)}
+
+
+def test_a_hit_reads_its_passage_and_not_the_whole_page(tmp_path):
+    page = document("x" * 2_000_000 + "\n\nbake(dough)\n    Bake it.\n")
+    with Index.build([page], tmp_path / "search.db") as index:
+        tracemalloc.start()
+        try:
+            (hit,) = index.search("What does bake do?", 1)
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert hit.text == "bake(dough)\n    Bake it.\n" and most < 200_000
 
 
 def test_a_title_is_the_meta_s_or_the_first_line():
