@@ -7,8 +7,10 @@ name, and the folder gets its own when all are there: what can be opened is whol
 files that are there are checked and left, the one under way goes on where it was cut. One pull at a time
 fills a folder.
 
-`pull.json` in it says where it came from: hub, commit, hashes, licence. A folder that has one is finished and
-is left as it is; the licence is what the model's card names, and is ours to show, not to judge.
+`pull.json` in it says where it came from: hub, revision as it was asked for and the commit that it was,
+hashes, licence. A folder that has one is finished and is left as it is, also when its branch has moved on;
+asked for another revision it refuses. The licence is what the model's card names, and is ours to show, not to
+judge.
 """
 
 from __future__ import annotations
@@ -127,6 +129,7 @@ class _Pull:
 
     def __init__(self, transport: Transport, source: Source, progress: Progress) -> None:
         self.transport, self.source, self.progress = transport, source, progress
+        self.asked = source.revision  # which `source` forgets for its commit
         self.got: dict[str, Downloaded] = {}
         self.done, self.fetched, self.commit = 0, 0, ""
 
@@ -215,7 +218,8 @@ class _Pull:
             notes,
         )
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(part / RECORD, {**asdict(result), "path": None, "fetched": None, "pulled": now})
+        record = {**asdict(result), "revision": self.asked, "path": None, "fetched": None, "pulled": now}
+        write_json(part / RECORD, record)
         return result
 
 
@@ -224,8 +228,10 @@ def _recorded(out: Path, wanted: Source) -> PullResult:
     record = read_json(out / RECORD)
     try:
         source, commit = str(record["source"]), str(record["commit"])
-        if source != wanted.page or wanted.revision not in ("main", commit):
-            what = f"holds {source:.200} at {commit:.40}"
+        asked = str(record.get("revision", "main"))  # records of earlier versions do not say
+        if source != wanted.page or wanted.revision not in (asked, commit):
+            other = wanted.revision if source == wanted.page else wanted.page
+            what = f"holds {source:.200} at {asked:.100} ({commit:.40}), not {other:.200}"
             raise BadInput(what, where=out, do="choose another --out, or delete it to pull it anew")
         return PullResult(
             out,

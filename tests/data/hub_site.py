@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 COMMIT = "c" * 40
+REVISIONS = ("main", "v1", COMMIT)
 CARD = "---\nlicense: llama2\nlicense_link: https://example.org/terms\n---\n# Tiny\n"
 LARGE = bytes(range(256)) * 4096  # a megabyte, so that it comes in many pieces
 FILES = {
@@ -23,7 +24,7 @@ FILES = {
     "original/params.json": b"{}",
     ".gitattributes": b"*",
 }
-LISTINGS = tuple(f"/api/models/owner/tiny/tree/{name}?recursive=1" for name in ("main", COMMIT))
+LISTINGS = tuple(f"/api/models/owner/tiny/tree/{name}?recursive=1" for name in REVISIONS)
 Fault = Callable[["Handler"], bool]
 
 
@@ -79,14 +80,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(401, b"", **{"X-Error-Code": "GatedRepo"})
         elif path.startswith(LISTINGS):
             self.send_listing(int(path.partition("&cursor=")[2] or 0))
-        elif path.startswith(("/owner/tiny/resolve/main/", f"/owner/tiny/resolve/{COMMIT}/")):
+        elif path.startswith(tuple(f"/owner/tiny/resolve/{name}/" for name in REVISIONS)):
             self.resolve(path.split("/", 5)[5])
         else:
             self.send(404, b"no")
 
     def send_listing(self, start: int) -> None:
         rows, end = self.hub.listing(), start + self.hub.page_size
-        after = f'<{self.hub.url}{LISTINGS[1]}&cursor={end}>; rel="next"'
+        after = f'<{self.hub.url}{LISTINGS[-1]}&cursor={end}>; rel="next"'
         self.send(200, json.dumps(rows[start:end]).encode(), **({"Link": after} if end < len(rows) else {}))
 
     def resolve(self, path: str) -> None:

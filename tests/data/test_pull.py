@@ -103,7 +103,7 @@ def test_the_record_says_where_it_came_from(fetch, hub, tmp_path):
     fetch()
     record = json.loads((tmp_path / "model" / "pull.json").read_text())
     assert record["source"] == f"{hub.url}/owner/tiny"
-    assert record["commit"] == COMMIT
+    assert (record["revision"], record["commit"]) == ("main", COMMIT)
     assert record["files"]["model.safetensors"] == hashlib.sha256(LARGE).hexdigest()
     assert record["licence"] == "llama2, https://example.org/terms"
 
@@ -151,9 +151,38 @@ def test_a_finished_pull_is_left_without_asking(fetch, hub):
     assert len(hub.asked) == before
 
 
+@pytest.mark.parametrize("again", ["v1", COMMIT])
+def test_a_pull_of_a_revision_may_be_repeated_by_its_name_and_by_its_commit(fetch, hub, again):
+    made = fetch(revision="v1")
+    before = len(hub.asked)
+    assert fetch(revision=again) == replace(made, fetched=0)
+    assert len(hub.asked) == before
+
+
+@pytest.mark.parametrize(("first", "then"), [("v1", ""), ("v1", "v2"), ("", "v1"), (COMMIT, "")])
+def test_a_folder_of_another_revision_is_not_given_for_it(fetch, first, then):
+    fetch(revision=first)
+    says = rf"holds .*/owner/tiny at {first or 'main'} \(c+\), not {then or 'main'}; choose another --out"
+    with pytest.raises(BadInput, match=says):
+        fetch(revision=then)
+
+
+def test_a_record_without_its_revision_counts_as_of_main_and_of_its_commit(fetch, tmp_path):
+    fetch()
+    place = tmp_path / "model" / "pull.json"
+    record = json.loads(place.read_text())
+    del record["revision"]
+    place.write_text(json.dumps(record))
+    assert fetch().fetched == fetch(revision=COMMIT).fetched == 0
+    with pytest.raises(BadInput, match="not v1"):
+        fetch(revision="v1")
+
+
 def test_a_folder_of_another_model_is_not_touched(fetch, tmp_path):
     fetch()
-    with pytest.raises(BadInput, match=r"holds http://.*/owner/tiny at cccc"):
+    with pytest.raises(
+        BadInput, match=r"holds http://.*/owner/tiny at main \(c+\), not http://.*/owner/other"
+    ):
         fetch("owner/other")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
