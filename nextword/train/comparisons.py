@@ -23,6 +23,7 @@ from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message, digest, is_held_out
 from nextword.tokenizer.chat import ChatTemplate
 from nextword.train.branches import Branch, Tree
+from nextword.train.left_out import LeavesOut
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,12 @@ class Judged:
 
 
 @dataclass
-class Kept:
+class Kept(LeavesOut):
     """What can be learnt from, what is held out, and how many records were left out, by reason."""
 
     train: list[Any] = field(default_factory=list)
     held_out: list[Any] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
-
-    def told(self) -> str:
-        """What was left out, in a line for a person; "" when nothing was."""
-        reasons = [f"{count:,} {reason}" for reason, count in self.left_out.most_common()]
-        return f"left out: {', '.join(reasons)}" if reasons else ""
 
     def place(self, record: Compared | Judged, percent: float) -> None:
         """Put a record where its prompt belongs."""

@@ -27,6 +27,7 @@ from nextword.common.errors import BadInput
 from nextword.common.records import Conversation
 from nextword.model.fused_loss import IGNORED
 from nextword.tokenizer.chat import ChatTemplate
+from nextword.train.left_out import LeavesOut
 from nextword.train.step import Batch
 
 OPEN_ROWS = 64
@@ -47,16 +48,11 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Examples:
+class Examples(LeavesOut):
     """What can be learnt from, and how many conversations were left out, by reason."""
 
     kept: list[Example]
     left_out: Counter[str] = field(default_factory=Counter)
-
-    def told(self) -> str:
-        """What was left out, in a line for a person; "" when nothing was."""
-        reasons = [f"{count:,} {reason}" for reason, count in self.left_out.most_common()]
-        return f"left out: {', '.join(reasons)}" if reasons else ""
 
 
 def examples_of(conversations: Iterable[Conversation], chat: ChatTemplate, context: int) -> Examples:

@@ -14,12 +14,13 @@ from nextword.common.records import Conversation, read_records
 from nextword.tokenizer.chat import ChatTemplate
 from nextword.train.branches import Branch
 from nextword.train.comparisons import Draws, tree_of
+from nextword.train.left_out import LeavesOut
 from nextword.train.policy_losses import AdaptiveKL
 from nextword.train.rollout import question_of
 
 
 @dataclass(frozen=True)
-class Prompts:
+class Prompts(LeavesOut):
     """Conversations that end where the assistant is to speak, and how many were left out, by reason.
 
     lengths: tokens of each. written: the answer that each had, where it had one.
@@ -29,11 +30,6 @@ class Prompts:
     lengths: list[int]
     written: list[Branch | None]
     left_out: Counter[str] = field(default_factory=Counter)
-
-    def told(self) -> str:
-        """What was left out, in a line for a person; "" when nothing was."""
-        reasons = [f"{count:,} {reason}" for reason, count in self.left_out.most_common()]
-        return f"left out: {', '.join(reasons)}" if reasons else ""
 
 
 def prompts_of(conversations: Iterable[Conversation], chat: ChatTemplate, context: int, room: int) -> Prompts:
