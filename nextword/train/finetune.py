@@ -22,15 +22,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from rich.console import Console
 
+from nextword import engine
 from nextword.common.errors import BadInput
 from nextword.common.files import write_json
 from nextword.common.progress import Progress
 from nextword.common.settings import check_ranges, option
-from nextword.train.run_folder import RESULT, finished
+from nextword.train.run_folder import RESULT, finished, inputs
 from nextword.train.stage_settings import FREE
 
 
@@ -139,14 +140,15 @@ def finetune(
 ) -> FinetuneResult:
     """Teach the model of folder `base` to answer as the conversations do, into folder `out`.
 
-    Raises BadInput for conversations, a template or settings that cannot be trained with; Failure when
-    training diverges or the disk is full, with the last checkpoint intact.
+    Raises BadInput for conversations, a template or settings that cannot be trained with, and for a folder
+    whose run learnt from others; Failure when training diverges or the disk is full, with the last checkpoint
+    intact.
     """
     from nextword.train.distributed import Parallel, joined
     from nextword.train.finetune_run import FinetuneRun
 
     began = time.perf_counter()
-    done = finished(FinetuneResult, settings, out, FREE, data=[str(path) for path in data.train])
+    done = finished(FinetuneResult, settings, out, FREE, **facts_of(base, data))
     if done is not None:
         return done
     with joined(settings.device, cast(Parallel, settings.parallel)) as processes:
@@ -159,3 +161,15 @@ def finetune(
             write_json(out / RESULT, {**asdict(result), "model": "model"})
         processes.wait()
     return result
+
+
+def facts_of(base: Path, data: FinetuneData) -> dict[str, Any]:
+    """What run.json says of all that is read: its names, and a hash of its content."""
+    tokens = [data.tokens] if data.tokens else []
+    return {
+        "base": str(base),
+        "data": [str(path) for path in data.train],
+        "heldout": [str(path) for path in data.heldout],
+        "tokens": [str(path) for path in tokens],
+        **inputs(base=engine.model_folder(base), data=data.train, heldout=data.heldout, tokens=tokens),
+    }

@@ -28,7 +28,7 @@ from nextword.tokenizer.tokenizer import Tokenizer
 from nextword.train.checkpoints import Checkpoints
 from nextword.train.distributed import Processes, spread, whole_model
 from nextword.train.examples import ExampleBatches, Examples, batch_of, examples_of
-from nextword.train.finetune import Answered, FinetuneData, FinetuneResult, FinetuneSettings
+from nextword.train.finetune import Answered, FinetuneData, FinetuneResult, FinetuneSettings, facts_of
 from nextword.train.horizon import Horizon
 from nextword.train.loop import Cost, Loop
 from nextword.train.metrics import Metrics, draw_loss
@@ -170,8 +170,7 @@ class FinetuneRun:
 
     def _begin(self, base: Path, template: str | None) -> None:
         """Write run.json, or see that this call continues the run that began here; then a new template."""
-        names = [str(path) for path in self.data.train]
-        begin(self.settings, self.out, base=str(base), data=names, **{LEARNT: hash_of(self.examples.kept)})
+        begin(self.settings, self.out, **facts_of(base, self.data), **{LEARNT: hash_of(self.examples.kept)})
         if template is not None:
             with_template(self.base, template, self.tokenizer_folder)
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from nextword.common.errors import BadInput
 from nextword.common.progress import Progress
 from nextword.common.settings import option
-from nextword.train.run_folder import finished
+from nextword.train.run_folder import finished, learnt_from
 from nextword.train.stage_settings import FREE, StageSettings, check_choice
 
 METHODS = ("dpo", "ipo", "kto", "orpo", "simpo")
@@ -115,7 +115,8 @@ def align_by_preference(
     from nextword.train.stage import alone
 
     began = time.perf_counter()
-    done = finished(PreferenceResult, settings, out, FREE, data=[str(path) for path in comparisons])
+    facts = learnt_from(assistant, comparisons)
+    done = finished(PreferenceResult, settings, out, FREE, assistant=str(assistant), **facts)
     if done is not None:
         return done
     with alone(settings.device) as processes, progress or Progress(settings.method, unit="tokens") as bar:

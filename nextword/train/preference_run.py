@@ -27,6 +27,7 @@ from nextword.train.objective import ObjectiveStep
 from nextword.train.preference import WITH_REFERENCE, PreferenceResult, PreferenceSettings
 from nextword.train.preference_objective import JudgedBatch, PairBatch, PreferenceObjective
 from nextword.train.reference import reference_logprobs
+from nextword.train.run_folder import learnt_from
 from nextword.train.sequence_logprobs import sequence_logprobs
 from nextword.train.stage import Stage, mean_tokens
 
@@ -59,10 +60,9 @@ class PreferenceRun:
         self.model = self.assistant.model
         self.reference = copy.deepcopy(self.model).requires_grad_(False)
         self.kept = self._records(comparisons)
-        names = [str(path) for path in comparisons]
         records = [*self.kept.train, *self.kept.held_out]
-        trunk = fingerprint(self.reference)
-        self.stage = Stage.begin(settings, out, processes, assistant, trunk, records, data=names)
+        trunk, facts = fingerprint(self.reference), learnt_from(assistant, comparisons)
+        self.stage = Stage.begin(settings, out, processes, assistant, trunk, records, **facts)
         self.objective = PreferenceObjective(settings, self.model, self.stage.dtype)
 
     def train(self, progress: Progress, began: float) -> PreferenceResult:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from nextword.common.progress import Progress
 from nextword.common.settings import option
-from nextword.train.run_folder import finished
+from nextword.train.run_folder import finished, learnt_from
 from nextword.train.stage_settings import FREE, StageSettings
 
 
@@ -92,7 +92,8 @@ def train_reward(
     from nextword.train.stage import alone
 
     began = time.perf_counter()
-    done = finished(RewardResult, settings, out, FREE, data=[str(path) for path in comparisons])
+    facts = learnt_from(assistant, comparisons)
+    done = finished(RewardResult, settings, out, FREE, assistant=str(assistant), **facts)
     if done is not None:
         return done
     with alone(settings.device) as processes, progress or Progress("reward", unit="tokens") as bar:

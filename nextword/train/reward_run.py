@@ -24,6 +24,7 @@ from nextword.train.loop import Loop
 from nextword.train.objective import Objective, ObjectiveStep
 from nextword.train.preference_losses import bradley_terry
 from nextword.train.reward import RewardResult, RewardSettings
+from nextword.train.run_folder import learnt_from
 from nextword.train.sequence_logprobs import hidden_states, in_pieces
 from nextword.train.stage import Stage, mean_tokens
 
@@ -58,9 +59,9 @@ class RewardRun:
                 where=", ".join(map(str, comparisons)),
                 do="give comparisons with two different answers",
             )
-        names, trunk = [str(path) for path in comparisons], fingerprint(self.assistant.model)
+        trunk, facts = fingerprint(self.assistant.model), learnt_from(assistant, comparisons)
         records = [*self.kept.train, *self.kept.held_out]
-        self.stage = Stage.begin(settings, out, processes, assistant, trunk, records, data=names)
+        self.stage = Stage.begin(settings, out, processes, assistant, trunk, records, **facts)
         self.model = ScalarLlama.on(self.assistant.model, settings.seed)
         prompts = [pair.prompt for pair in self.kept.train]
         self.draws = PromptDraws(prompts, settings.batch, settings.seed)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from nextword.common.dialogue import write_conversations
 from nextword.common.errors import BadInput
 from nextword.common.files import read_json
 from nextword.common.records import Conversation, Message
+from nextword.model.checkpoint import load_checkpoint, save_checkpoint
 from nextword.model.config_file import end_tokens
 from nextword.tokenizer.tokenizer import Tokenizer
 from nextword.train.finetune import FinetuneData, FinetuneSettings, finetune
@@ -110,6 +113,34 @@ def test_a_finished_run_is_not_taken_for_another(done, base, data):
         finetune(replace(QUICK, batch=4), base, data, out)
     with pytest.raises(BadInput, match=r"was begun with data .*train.jsonl.*, now it is .*heldout.jsonl"):
         finetune(QUICK, base, FinetuneData(data.heldout), out)
+
+
+def test_a_finished_run_notices_what_it_would_learn_from_now(done, base, data, corpus, tmp_path):
+    out, result = done
+    for name in ("train", "heldout"):
+        write_conversations(tmp_path / f"{name}.jsonl", talks(11))
+    more = FinetuneData((tmp_path / "train.jsonl",), data.heldout)
+    with pytest.raises(BadInput, match="its data has changed since it was begun; restore it"):
+        finetune(QUICK, base, more, out)
+    with pytest.raises(BadInput, match="its held-out data has changed"):
+        finetune(QUICK, base, replace(data, heldout=(tmp_path / "heldout.jsonl",)), out)
+    with pytest.raises(BadInput, match=r"was begun with tokens \[\], now it is"):
+        finetune(QUICK, base, replace(data, tokens=corpus.tokens), out)
+    with pytest.raises(BadInput, match=r"was begun with base .*, now it is "):
+        finetune(QUICK, result.model, data, out)
+
+
+def test_a_base_that_changed_meanwhile_is_noticed(base, data, tmp_path, monkeypatch):
+    folder = shutil.copytree(base, tmp_path / "base")
+    monkeypatch.setattr(FinetuneRun, "train", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        finetune(QUICK, folder, data, tmp_path / "run")
+    model = load_checkpoint(folder)
+    with torch.no_grad():
+        model.lm_head.weight[0, 0] += 1
+    save_checkpoint(model, folder, base)
+    with pytest.raises(BadInput, match="its base has changed since it was begun"):
+        finetune(QUICK, folder, data, tmp_path / "run")
 
 
 def test_conversations_that_changed_meanwhile_are_noticed(base, tmp_path, monkeypatch):

@@ -114,6 +114,29 @@ def test_a_finished_run_returns_its_result_at_once(reference, assistant, data, m
     assert align_by_preference(QUICK, assistant, [data], out) == result
 
 
+@pytest.fixture
+def other(assistant, tmp_path):
+    """The assistant with one weight changed, under the same name."""
+    folder = shutil.copytree(assistant, tmp_path / "other" / assistant.name)
+    model = load_checkpoint(folder)
+    with torch.no_grad():
+        model.lm_head.weight[0, 0] += 1
+    save_checkpoint(model, folder, assistant)
+    return folder
+
+
+def test_a_finished_run_notices_what_it_would_learn_from_now(reference, assistant, other, data, tmp_path):
+    result, out = reference
+    again = tmp_path / data.name
+    shutil.copy(data, again)
+    assert align_by_preference(QUICK, assistant, [again], out) == result
+    write_comparisons(again, pairs(47))
+    with pytest.raises(BadInput, match="its data has changed since it was begun; restore it"):
+        align_by_preference(QUICK, assistant, [again], out)
+    with pytest.raises(BadInput, match=r"was begun with assistant .*, now it is .*other"):
+        align_by_preference(QUICK, other, [data], out)
+
+
 def test_a_run_killed_at_a_random_step_goes_on_as_if_nothing_had_happened(
     reference, assistant, data, tmp_path
 ):
