@@ -9,14 +9,18 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
+from typer.main import get_command
 
+from nextword.cli.label import app
 from nextword.cli.main import run
 from nextword.label.office import Office
 
 PASSWORD = "correct horse battery"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture
@@ -107,3 +111,17 @@ def test_one_file_holds_the_settings_of_init_and_of_serve(tmp_path, monkeypatch,
     capsys.readouterr()
     assert run(["label", "serve", *both]) == 2
     assert "192.0.2.1" in capsys.readouterr().err, "it went as far as listening at an address of nobody"
+
+
+@pytest.mark.parametrize("page", ["11-labelling.md", "ko/11-labelling.md"])
+def test_the_chapter_says_which_verbs_take_a_database_and_which_a_project(page):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    shown, said = re.findall(r"```sh\n(.*?)```\n\n(.*?)\n\n", text, re.DOTALL)[-1]
+    verbs = re.findall(r"nextword label (\w+)", shown)
+    takes = {
+        verb: {option for each in get_command(app).commands[verb].params for option in each.opts}
+        for verb in verbs
+    }
+    assert len(verbs) == 6 and all("--database" in takes[verb] for verb in verbs)
+    named = re.findall(r"`(\w+)`", said)
+    assert named == [verb for verb in verbs if "--project" in takes[verb]]
