@@ -7,7 +7,7 @@
     prompt, answers [2 to 4]                compare      -
     prompt, chosen, rejected                compare      - (which was chosen is kept as a suggestion, or gold)
     prompt, completion                      rate         correct
-    question, answer, quote, document ...   correct      write   (what `nextword propose` writes)
+    question, answer, quote, document ...   correct      write, rate   (a drafter's own form of a proposal)
 
 Importing a file again adds only what is new. A record that no person could label (equal sides, an empty
 answer) is skipped and counted with its reason; one that is none of the above stops the import before anything
