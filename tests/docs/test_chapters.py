@@ -1,8 +1,9 @@
 """Chapters 8 to 10 and 13, typed in by a test: every command, as it is written, over a run of a few seconds.
 
 The model is tiny, and so are its pages; all else is what a reader has: the project's folder, a run called
-python-docs with its seed data, and comparisons that people made. Not typed is what comes from the internet.
-A chapter goes on with the models of those before it, so a later one is run together with them.
+python-docs with the stages and the seed data that `make demo` leaves, and comparisons that people made. Not
+typed is what comes from the internet. A chapter goes on with the models of those before it, so a later one is
+run together with them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from nextword.cli.main import run
 from nextword.common.dialogue import Comparison, write_comparisons
 from nextword.common.records import Document, Message, write_documents
 from nextword.data.questions import write_questions
+from nextword.recipes.assistant import ALIGN_RATE, ALIGN_SFT_WEIGHT, FINETUNE_RATES, REWARD_RATE
+from nextword.train.finetune import FinetuneData, FinetuneSettings, finetune
+from nextword.train.preference import PreferenceSettings, align_by_preference
 from nextword.train.pretrain import PretrainSettings, pretrain
+from nextword.train.reward import RewardSettings, train_reward
 from tests.docs.conftest import ROOT
 from tests.evaluate.conftest import SIGNATURES, question
 from tests.train.conftest import corpus
@@ -32,8 +37,9 @@ ELSEWHERE = {"nextword pull HuggingFaceTB/SmolLM2-135M"}
 SAYS = {
     "08-finetune.md": {
         f"nextword finetune {RUN} --data {OWN}.en.jsonl --show-mask": r"⟦.+<\|end\|>⟧",
-        f"nextword finetune {RUN} --data {OWN}.en.jsonl --data {OWN}.ko.jsonl": r"finetuned/model: \d+ conv",
-        f"nextword chat {RUN}": "",
+        f"nextword finetune {RUN} --data {OWN}.en.jsonl --data {OWN}.ko.jsonl "
+        f"--out {RUN}/manners": r"manners/model: \d+ conv",
+        f"nextword chat {RUN}/manners": "",
         f"nextword finetune runs/SmolLM2-135M --data {OWN}.en.jsonl --lora 16": r"finetuned/model: \d+ conv",
     },
     "09-ask.md": {
@@ -43,10 +49,10 @@ SAYS = {
         f'nextword chat {RUN} "What does json.dumps do?"': r".\n",  # blanks too, after four steps
     },
     "10-prefer.md": {
-        f"nextword align {RUN}/finetuned {COMPARED} --out {RUN}/aligned": r"dpo: \d+ records",
-        f"nextword reward {RUN}/finetuned {COMPARED} --out {RUN}/reward": r"\d+ comparisons, .* right",
-        f"nextword align {RUN}/finetuned --method ppo --reward {RUN}/reward {COMPARED} "
-        f"--out {RUN}/ppo": r"ppo: \d+ prompts",
+        f"nextword align {RUN}/finetuned {COMPARED} --out {RUN}/people-dpo": r"dpo: \d+ records",
+        f"nextword reward {RUN}/finetuned {COMPARED} --out {RUN}/people-reward": r"\d+ comparisons, .* right",
+        f"nextword align {RUN}/finetuned --method ppo --reward {RUN}/people-reward {COMPARED} "
+        f"--out {RUN}/people-ppo": r"ppo: \d+ prompts",
     },
     "13-evaluate.md": {
         f"nextword evaluate {RUN} {QUESTIONS} --pages {RUN}/search.db --tokens {RUN}/tokens "
@@ -86,9 +92,21 @@ def place(corpus, need, tmp_path_factory):
         folder / "runs/label/comparisons.jsonl",
         [Comparison([Message("user", f"{n}?")], chosen, rejected) for n in range(40)],
     )
+    assistant_in(made, folder / "runs/label/comparisons.jsonl")
     (folder / "nextword").symlink_to(ROOT / "nextword")
     (folder / "data").symlink_to(need("../shared/data"))
     return folder
+
+
+def assistant_in(run, comparisons):
+    """The stages that the demo leaves in a run, with its rates, after a step or two."""
+    little = {"steps": 2, "device": "cpu"}
+    taught = FinetuneData((ROOT / f"{OWN}.en.jsonl",))
+    finetune(FinetuneSettings(**little, **FINETUNE_RATES), run / "base", taught, run / "finetuned")
+    compared = run / "finetuned" / "model", [comparisons]
+    train_reward(RewardSettings(**little, rate=REWARD_RATE), *compared, run / "reward")
+    preferring = PreferenceSettings(**little, rate=ALIGN_RATE, sft_weight=ALIGN_SFT_WEIGHT, answers=0)
+    align_by_preference(preferring, *compared, run / "aligned")
 
 
 @pytest.mark.parametrize("name", SAYS)
