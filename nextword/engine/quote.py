@@ -28,8 +28,8 @@ from nextword.common.language_model import LanguageModel
 from nextword.common.records import Conversation
 from nextword.engine.driver import Batch, Logits, Vocabulary
 from nextword.engine.local import LocalModel
-from nextword.engine.prompt import prompt_ids
 from nextword.engine.sampler import log_softmax
+from nextword.tokenizer.chat import ChatTemplate
 
 MARK = b'"'
 LEAD = 48
@@ -64,27 +64,31 @@ class Unquoted:
     text: str
 
 
+class TooLong(BadInput):
+    """A page and a question that do not fit into the model's context; a shorter page may."""
+
+
 class Quoter:
     """Quotes pages by a model on this machine. One vocabulary's trie serves every question."""
 
     def __init__(self, model: LanguageModel) -> None:
-        """BadInput for a model of which we do not see every next word's probability."""
+        """BadInput for one that does not converse, or of which we do not see each next word's probability."""
         if not isinstance(model, LocalModel):
             do = "use a model folder or a .gguf file"
             raise BadInput("quoting needs a model on this machine", where=model.capabilities.name, do=do)
-        self.model = model
+        self.model, self._template = model, ChatTemplate(model.vocabulary)
 
     def quote(self, conversation: Conversation, page: str) -> Quote | Unquoted:
         """Answer the conversation, whose last message shows `page`, by a verbatim quote of it.
 
-        Raises BadInput when the conversation does not fit the model's context.
+        Raises TooLong when the conversation does not fit the model's context.
         """
         driver = self.model.driver
-        prompt = prompt_ids(conversation, self.model.vocabulary)
+        prompt = self._template.ids(conversation)
         room = min(LEAD + LONGEST, driver.context - len(prompt))
         if room <= 8:
             what = f"the page and the question have {len(prompt):,} tokens, the context {driver.context:,}"
-            raise BadInput(what, do="show the model a shorter passage")
+            raise TooLong(what, do="show the model a shorter passage")
         batch, logits = driver.begin([prompt], room)
         try:
             return self._answer(batch, logits[0], page, room)

@@ -13,7 +13,7 @@ from nextword.common.errors import BadInput
 from nextword.common.language_model import LanguageModel
 from nextword.common.records import Conversation, Message
 from nextword.data.phrases import NOT_THERE
-from nextword.engine.quote import Quote, Quoter
+from nextword.engine.quote import Quote, Quoter, TooLong
 from nextword.tools.search import Hit, Index
 
 PASSAGES = 3
@@ -50,20 +50,25 @@ class Answerer:
         return self.answer_from(question, self.index.search(question, self.passages))
 
     def answer_from(self, question: str, hits: list[Hit]) -> Answer:
-        """Quote the best of these passages."""
+        """Quote the best of these passages; BadInput where none of them fits the model's context."""
         best: Answer | None = None
+        too_long: list[TooLong] = []
         for hit in hits:
-            found = self._from(question, hit)
+            try:
+                found = self._from(question, hit)
+            except TooLong as error:  # the next passage may be shorter
+                too_long.append(error)
+                continue
             if found and (best is None or found.logprob > best.logprob + MUCH_SURER):
                 best = found
+        if hits and len(too_long) == len(hits):
+            what = f"none of the {len(hits)} passages found could be read: {too_long[0].what}"
+            raise BadInput(what, do="ask a shorter question, or a model with a longer context")
         return best or Answer(NOT_THERE["ko" if _is_korean(question) else "en"])
 
     def _from(self, question: str, hit: Hit) -> Answer | None:
         page = shown(hit)
-        try:
-            quote = self._quoter.quote(asked(question, page), page)
-        except BadInput:  # longer than the context: the next passage may be shorter
-            return None
+        quote = self._quoter.quote(asked(question, page), page)
         if not isinstance(quote, Quote) or not quote.text.strip():
             return None
         offset = hit.start - (len(page) - len(hit.text))  # a quote from the title lies before the passage
