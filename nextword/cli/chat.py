@@ -1,10 +1,12 @@
 """Talk with a finetuned model in the terminal, or ask it one question.
 
+A conversation may outgrow the model's context: then its oldest turns are left out, and that is said.
 In a conversation, `/flag WHY` says that the last answer was wrong: it becomes a task for people to correct.
 """
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,11 +16,12 @@ import typer
 
 from nextword import engine
 from nextword.cli.flagging import LABELS, PROJECT, Labels, Project
-from nextword.common.errors import NextwordError
+from nextword.common.errors import BadInput, NextwordError
 from nextword.common.language_model import Failed, LanguageModel, Request, Sampling, Token
 from nextword.common.records import Conversation, Message
 from nextword.common.settings import check_seed
 from nextword.common.terminal import printable
+from nextword.engine.turns import fitting
 
 
 def run(
@@ -44,7 +47,7 @@ def run(
         if question is None and (asked == FLAG or asked.startswith(f"{FLAG} ")):
             _flag(messages, asked.removeprefix(FLAG).strip(), model, labels, project)
             continue
-        messages.append(Message("user", asked))
+        messages = _kept(opened, [*messages, Message("user", asked)], max_new_tokens)
         messages.append(Message("assistant", _answer(opened, messages, sampling, seed)))
 
 
@@ -65,13 +68,27 @@ def _flag(messages: list[Message], why: str, model: str, labels: str, project: s
 
 
 def _questions() -> Iterator[str]:
-    """Lines until an empty one."""
+    """Lines of UTF-8, whatever the locale, until an empty one."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
     return iter(_read, "")
 
 
 def _read() -> str:
     print("> ", end="", flush=True)
-    return sys.stdin.readline().strip() if sys.stdin else ""
+    try:
+        return sys.stdin.readline().strip() if sys.stdin else ""
+    except UnicodeDecodeError as error:
+        raise BadInput(f"standard input is not UTF-8 text ({error})") from error
+
+
+def _kept(model: LanguageModel, messages: list[Message], room: int) -> list[Message]:
+    """The messages that the model can read and still answer; what is left out is said."""
+    kept = fitting(model, messages, room)
+    if left_out := len(messages) - len(kept):
+        context = model.capabilities.context
+        print(f"({left_out} oldest messages left out: the context holds {context:,} tokens)", file=sys.stderr)
+    return kept
 
 
 def _answer(model: LanguageModel, messages: list[Message], sampling: Sampling, seed: int) -> str:
