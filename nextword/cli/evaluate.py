@@ -66,10 +66,10 @@ def run(
         if box:
             progress.say(f"{box.flag_wrong(card, last_model, flag_most):,} wrong answers flagged")
     Console().print(card_table(card))
-    if found := helped(card):
-        print(found.en)
     unasked = sum(one.count for one in card.unasked)
     print(f"{report}: {len(card.answers):,} answers, of which {unasked:,} questions could not be asked")
+    if found := helped(card):
+        print(found.en)
 
 
 def _flags(labels: str, project: str) -> FlagBox:

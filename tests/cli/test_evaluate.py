@@ -7,7 +7,9 @@ import json
 import pytest
 
 from nextword.cli.main import run
+from nextword.common.records import Document
 from nextword.data.questions import write_questions
+from nextword.tools.search import Index
 from tests.evaluate.conftest import SIGNATURES, question
 
 
@@ -56,3 +58,20 @@ def test_bad_input_is_one_line_and_leaves_no_card(argv, says, capsys, tmp_path, 
     captured = capsys.readouterr()
     assert says in captured.err
     assert not list(tmp_path.iterdir())
+
+
+def test_the_last_line_says_whether_finetuning_has_helped(finetuned_run, tmp_path, questions, capsys):
+    page = Document.of(
+        "oven\n\nbake(dough, minutes=30)\n    Do what bake says.\n", "http://docs.test/oven.html"
+    )
+    Index.build([page], tmp_path / "search.db").close()
+    argv = [
+        "evaluate",
+        str(finetuned_run),
+        "--questions",
+        str(questions),
+        "--pages",
+        str(tmp_path / "search.db"),
+    ]
+    assert run([*argv, "--most", "4", "--shots", "0", "--report", str(tmp_path / "card.html")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("finetuning ")
