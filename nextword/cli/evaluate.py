@@ -12,8 +12,11 @@ from rich.console import Console
 
 from nextword.cli.flagging import LABELS, PROJECT, Labels, Project
 from nextword.cli.options import verb
+from nextword.common.errors import BadInput
+from nextword.common.files import check_writable
 from nextword.common.progress import Progress
 from nextword.data.questions import read_questions
+from nextword.engine.quote import Quoter
 from nextword.evaluate.card_page import write_card
 from nextword.evaluate.card_table import card_table
 from nextword.evaluate.examination import EvaluateSettings, examine
@@ -42,16 +45,21 @@ def run(
     flag_wrong: Annotated[
         bool, typer.Option("--flag-wrong", help="flag the last model's wrong answers, for people to correct")
     ] = False,
-    flag_most: Annotated[int, typer.Option(help="answers flagged at most")] = 20,
+    flag_most: Annotated[int, typer.Option(help="answers flagged at most", min=0)] = 20,
     labels: Labels = LABELS,
     project: Project = PROJECT,
 ) -> None:
-    """Open, ask, mark, write."""
+    """Open, ask, mark, write. What cannot end well is found before work that may take hours."""
+    check_writable(report)
+    if flag_wrong and questions is None:
+        do = "give --questions, or leave --flag-wrong out"
+        raise BadInput("--flag-wrong flags answers to documentation questions, and there are none", do=do)
     stages = stages_of(models, device)
     last_model = stages[-1].name
-    flags = _flags(labels, project) if flag_wrong else nullcontext()  # before work that may take hours
+    flags = _flags(labels, project) if flag_wrong else nullcontext()
     if pages and (last := stages[-1].model):
         stages += at_hand(last, pages)
+        Quoter(last())  # refuses a model that cannot quote
     asked = list(read_questions(questions)) if questions else []
     names = [name.strip() for name in tasks.split(",") if name.strip()]
     papers = papers_of(asked, names, data, settings.most, settings.shots)

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -50,6 +51,19 @@ def written_atomically(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     finally:
         with contextlib.suppress(OSError):  # where the part could not be made, it cannot be removed either
             part.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """BadInput now where no file could be written to `path` later, when the work for it has been done."""
+    elsewhere = "choose another file"
+    if path.is_dir():
+        raise BadInput("is a folder", where=path, do=elsewhere)
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(f"cannot be written ({error.strerror or error})", where=path, do=elsewhere) from error
 
 
 def check_replaceable(path: Path, ours: Sequence[str], inputs: Iterable[Path] = ()) -> None:

@@ -27,6 +27,8 @@ from nextword.evaluate.refusal import Refusals
 from nextword.evaluate.stages import Paper, Stage, for_lookup, sit
 from nextword.evaluate.task import Questions, Task, asked
 from nextword.evaluate.win_rate import by_score, win_rate
+from nextword.tokenizer.shards import Shards
+from nextword.tokenizer.tokenizer import Tokenizer
 
 CLOSE = 0.1
 """A difference between wrong answers' grades that a duel calls a tie: a fifth of F1."""
@@ -60,6 +62,8 @@ def examine(
     progress: Progress | None = None,
 ) -> Card:
     """Every stage sits every task; `tokens` (RUN/tokens) also measures each model folder's bits per byte."""
+    if tokens is not None:
+        _check_tokens(stages, tokens)
     sittings, bits = {}, {}
     for number, stage in enumerate(stages, 1):
         if progress:
@@ -137,6 +141,13 @@ def _notes(stages: Sequence[Stage], tasks: Sequence[Task | Choices], shots: int)
             f"elsewhere `python -m pydoc NAME` shows it. · {ORIGIN}으로 시작하는 주소는 수집한 파이썬의 "
             "문서이며, 다른 컴퓨터에서는 `python -m pydoc 이름`으로 볼 수 있습니다."
         )
+
+
+def _check_tokens(stages: Sequence[Stage], tokens: Path) -> None:
+    """BadInput now for shards that a model of these stages cannot be measured on, and not when it has sat."""
+    for stage in stages:
+        if stage.folder is not None:
+            Shards.open(tokens, "heldout", fingerprint=Tokenizer.load(stage.folder).fingerprint)
 
 
 def _bits(folder: Path, tokens: Path, most: int, device: str) -> float:

@@ -50,6 +50,13 @@ def test_two_models_are_examined_and_a_card_is_written(tmp_path, questions, caps
         (["evaluate", "fake:x", "--most", "-1"], "most is -1; give at least 0"),
         (["evaluate", "fake:x", "--questions", "/no.jsonl"], "/no.jsonl: no such file"),
         (["evaluate", "fake:x", "--pages", "/no.db"], "/no.db: no search index here; build one"),
+        (["evaluate", "fake:x", "--report", "/dev/null/card.html"], "/dev/null/card.html: cannot be written"),
+        (["evaluate", "fake:x", "--report", "/"], "/: is a folder; choose another file"),
+        (
+            ["evaluate", "fake:x", "--flag-most", "-1"],
+            "--flag-most': Input should be greater than or equal to 0",
+        ),
+        (["evaluate", "fake:x", "--flag-wrong"], "and there are none; give --questions"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_no_card(argv, says, capsys, tmp_path, monkeypatch):
@@ -58,6 +65,19 @@ def test_bad_input_is_one_line_and_leaves_no_card(argv, says, capsys, tmp_path, 
     captured = capsys.readouterr()
     assert says in captured.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_cannot_quote_is_refused_before_anybody_sits(tmp_path, capsys):
+    Index.build([Document.of("oven", "http://a/")], tmp_path / "search.db").close()
+    assert run(["evaluate", "fake:x", "--pages", str(tmp_path / "search.db")]) == 2
+    assert "quoting needs a model on this machine" in capsys.readouterr().err
+
+
+def test_tokens_that_are_none_are_refused_before_anybody_sits(finetuned_run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("nextword.evaluate.examination.sit", lambda *_: pytest.fail("sat"))
+    argv = ["evaluate", str(finetuned_run), "--tokens", str(tmp_path / "none")]
+    assert run([*argv, "--report", str(tmp_path / "card.html")]) == 2
+    assert "none/tokens.json: no such file" in capsys.readouterr().err
 
 
 def test_the_last_line_says_whether_finetuning_has_helped(finetuned_run, tmp_path, questions, capsys):

@@ -11,6 +11,7 @@ import pytest
 from nextword.common.errors import BadInput, Corrupt, Failure
 from nextword.common.files import (
     check_replaceable,
+    check_writable,
     folder_written_atomically,
     read_json,
     sha256,
@@ -52,6 +53,21 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path: Path) -> None
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, old)
     assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(("place", "says"), [("folder", "is a folder"), ("file/deep/a", "cannot be written")])
+def test_a_place_that_cannot_be_written_is_found_before_the_work(
+    tmp_path: Path, place: str, says: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=f"{place}: {says}.*; choose another file"):
+        check_writable(tmp_path / place)
+
+
+def test_looking_whether_a_place_can_be_written_leaves_nothing_there(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "deep" / "a")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
