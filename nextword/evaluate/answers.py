@@ -49,12 +49,6 @@ def is_right(question: Question, answer: str) -> bool:
     return bool(said) and CHECKS[question.type](question, said)
 
 
-def is_not_there(answer: str) -> bool:
-    """Whether an answer says that the page does not tell, in one of our languages."""
-    said = _plain(answer)
-    return any(_plain(each).rstrip(".") in said for each in phrases.NOT_THERE.values())
-
-
 def claimed(answer: str) -> str:
     """What an answer puts forward: its first quotation, or all of it.
 

@@ -102,11 +102,6 @@ class TokenLoader:
         """How many times the corpus has been seen."""
         return self.rows_dealt / self.windows
 
-    @property
-    def tokens_seen(self) -> int:
-        """Tokens dealt to all ranks together."""
-        return self.rows_dealt * self.context
-
     def state_dict(self) -> dict[str, Any]:
         """What resuming needs: the rows dealt, and what they were dealt from."""
         return {"rows_dealt": self.rows_dealt, **self._identity()}

@@ -1,30 +1,16 @@
-"""Bits per byte before and after, in percent."""
+"""Bits per byte of a model folder on held-out documents."""
 
 from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
-import pytest
 
-from nextword.common.errors import BadInput
 from nextword.common.files import write_json
-from nextword.evaluate.bits_per_byte import BitsPerByte
-from nextword.evaluate.forgetting import forgetting, held_out_bits
+from nextword.evaluate.forgetting import held_out_bits
 from nextword.model.checkpoint import save_checkpoint
 from nextword.tokenizer.shards import INDEX, write_shards
 from nextword.tokenizer.tokenizer import Tokenizer
-
-
-def test_the_change_is_in_percent_of_before():
-    found = forgetting(BitsPerByte(200.0, 100, 50), BitsPerByte(210.0, 100, 50))
-    assert (found.before, found.after) == (2.0, 2.1)
-    assert found.percent == pytest.approx(5.0)
-
-
-def test_other_documents_cannot_be_compared():
-    with pytest.raises(BadInput, match="100 and on 101 bytes"):
-        forgetting(BitsPerByte(1.0, 100, 50), BitsPerByte(1.0, 101, 50))
 
 
 def test_a_folder_is_measured_on_a_runs_held_out_shards(tmp_path, tiny_model, tiny_tokenizer_folder):
@@ -36,4 +22,3 @@ def test_a_folder_is_measured_on_a_runs_held_out_shards(tmp_path, tiny_model, ti
     write_json(tmp_path / "tokens" / INDEX, listed)
     found = held_out_bits(tmp_path / "model", tmp_path / "tokens")
     assert (found.tokens, found.bytes) == (21, 40)
-    assert forgetting(found, found).percent == 0.0
