@@ -26,17 +26,19 @@ of an older policy.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nextword import engine
 from nextword.common.errors import BadInput
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation
 from nextword.common.settings import option
-from nextword.train.run_folder import finished
+from nextword.train.run_folder import finished, hash_of, inputs
 from nextword.train.stage_settings import FREE, StageSettings, check_choice
 
 if TYPE_CHECKING:
@@ -126,16 +128,47 @@ def align_by_policy(
 
     prompts: conversations, or a file of them; a last answer is taken off, `meta` is there for the reward.
     rollout: lets the model answer, instead of one plain answer by the engine. Raises BadInput for prompts,
-    settings, a reward that is not a number or a stale reference; Failure when training diverges or the disk
-    is full, with the last checkpoint intact.
+    settings, a reward that is not a number, a stale reference, or a folder whose run has learnt from others;
+    Failure when training diverges or the disk is full, with the last checkpoint intact.
     """
     from nextword.train.policy_run import PolicyRun  # torch comes with it
     from nextword.train.stage import alone
 
     began = time.perf_counter()
-    done = finished(PolicyResult, settings, out, FREE)
+    facts = facts_of(assistant, prompts, reward)
+    done = finished(PolicyResult, settings, out, FREE, assistant=str(assistant), **facts)
     if done is not None:
         return done
     with alone(settings.device) as processes, progress or Progress(settings.method, unit="tokens") as bar:
         run = PolicyRun(settings, assistant, prompts, reward, out, processes, rollout)
         return run.train(bar, began)
+
+
+def facts_of(
+    assistant: Path, prompts: Sequence[Conversation] | Path, reward: Reward | Path
+) -> dict[str, Any]:
+    """What run.json says of all that is learnt from: prompts with what is written to them, and the reward."""
+    judge: Path | str
+    if isinstance(reward, Path):
+        name, judge = str(reward), engine.model_folder(reward)
+    else:
+        name = getattr(reward, "__qualname__", repr(type(reward)))
+        judge = _known_by(name, reward)
+    asked = prompts if isinstance(prompts, Path) else hash_of(prompts)
+    return {"reward": name, **inputs(assistant=engine.model_folder(assistant), data=asked, reward=judge)}
+
+
+def _known_by(name: str, reward: Reward) -> str:
+    """A hash of a function's name, and of the fields of the object whose method it is: a task's questions.
+
+    What a function does cannot be asked; one that changed under its name is taken for what it was.
+    """
+    owner = getattr(reward, "__self__", None)
+    return hash_of([name, json.dumps(owner, default=_fields_of, skipkeys=True)])
+
+
+def _fields_of(one: object) -> object:
+    """For JSON: a dataclass by its fields but its name (where its file lies, say), all else by its type."""
+    if is_dataclass(one) and not isinstance(one, type):
+        return {field.name: getattr(one, field.name) for field in fields(one) if field.name != "name"}
+    return type(one).__qualname__

@@ -19,7 +19,7 @@ from nextword.train.bounds import Hacked
 from nextword.train.curves import Panel, draw_curves
 from nextword.train.distributed import Processes
 from nextword.train.loop import Loop
-from nextword.train.policy import PolicyResult, PolicySettings, Reward
+from nextword.train.policy import PolicyResult, PolicySettings, Reward, facts_of
 from nextword.train.policy_losses import AdaptiveKL
 from nextword.train.policy_step import Learners, PolicyStep
 from nextword.train.prompts import PromptBatches, prompts_of
@@ -58,12 +58,9 @@ class PolicyRun:
         self.prompts = self._prompts(prompts)
         self.score: Score
         self.score = ByModel.open(reward, self.assistant) if isinstance(reward, Path) else ByFunction(reward)
-        judge = (
-            str(reward) if isinstance(reward, Path) else getattr(reward, "__qualname__", repr(type(reward)))
-        )
         asked = [prompt.messages for prompt in self.prompts.kept]
-        print_of = fingerprint(self.reference)
-        self.stage = Stage.begin(settings, out, processes, assistant, print_of, asked, reward=judge)
+        trunk, facts = fingerprint(self.reference), facts_of(assistant, prompts, reward)
+        self.stage = Stage.begin(settings, out, processes, assistant, trunk, asked, **facts)
         is_ppo = settings.method == "ppo"
         value = critic(self.score, self.assistant, settings.seed) if is_ppo else None
         self.learners = Learners(self.assistant.model, value)

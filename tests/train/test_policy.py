@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,13 +19,16 @@ import torch
 
 from nextword.common.dialogue import Trajectory, write_conversations
 from nextword.common.errors import BadInput, Failure
-from nextword.common.files import read_json
+from nextword.common.files import read_json, write_json
 from nextword.common.records import Conversation, Message
+from nextword.data.questions import Question
+from nextword.evaluate.task import Questions
 from nextword.model.checkpoint import load_checkpoint, save_checkpoint
 from nextword.train.assistant import Assistant
 from nextword.train.branches import Branch, Tree, pack_trees
 from nextword.train.metrics import Metrics
-from nextword.train.policy import METHODS, PolicyResult, PolicySettings, align_by_policy
+from nextword.train.policy import METHODS, PolicyResult, PolicySettings, align_by_policy, facts_of
+from nextword.train.policy_run import PolicyRun
 from nextword.train.policy_step import PolicyStep, with_written
 from nextword.train.run_folder import read_result
 from nextword.train.sequence_logprobs import token_logprobs
@@ -268,12 +272,78 @@ def test_an_assistant_that_changed_is_a_stale_reference(assistant, tmp_path, mon
         align_by_policy(QUICK, folder, PROMPTS, shortness, tmp_path / "run")
 
 
-def test_prompts_that_changed_meanwhile_are_noticed(assistant, tmp_path, monkeypatch):
-    monkeypatch.setattr(PolicyStep, "step", lambda self, batch: 1 / 0)
-    for prompts, expected in (PROMPTS, ZeroDivisionError), (PROMPTS[:-1], BadInput):
-        with pytest.raises(expected) as caught:
-            align_by_policy(QUICK, assistant, prompts, shortness, tmp_path)
-    assert "its data has changed since it was begun" in str(caught.value)
+def written(answers: dict[int, str]) -> list[Conversation]:
+    """The prompts, some of them with a written answer."""
+    return [
+        replace(one, messages=[*one.messages, Message("assistant", answers[n])]) if n in answers else one
+        for n, one in enumerate(PROMPTS)
+    ]
+
+
+def a_task(*gold: str, name: str = "questions.jsonl") -> Questions:
+    """Two questions, the second with these accepted answers."""
+    first = Question("a", "signature", "en", "A?", "a()", ["a()"], "http://docs.test", "a", "a() does")
+    return Questions(name, [first, replace(first, id="b", text="B?", gold=list(gold))])
+
+
+def at(task: Questions) -> tuple[list[Conversation], Callable[[Conversation], float]]:
+    return task.conversations, task.graded
+
+
+def other_reward(conversation: Conversation) -> float:
+    return -shortness(conversation)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "says"),
+    [
+        ((PROMPTS, shortness), (PROMPTS[:-1], shortness), "its data has changed"),
+        ((written({0: "a"}), shortness), (written({0: "b"}), shortness), "its data has changed"),
+        ((PROMPTS, shortness), (written({0: "a"}), shortness), "its data has changed"),
+        ((PROMPTS, shortness), (PROMPTS, other_reward), "was begun with reward shortness, now it is other"),
+        (
+            at(a_task("x")),
+            at(a_task("y")),
+            "its data has changed",
+        ),  # the first gold one is told to the reward
+        (at(a_task("x", "y")), at(a_task("x", "z")), "its reward has changed since it was begun; restore it"),
+    ],
+)
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_what_would_be_learnt_from_now_is_noticed(
+    assistant, tmp_path, monkeypatch, first, then, says, has_ended
+):
+    monkeypatch.setattr(PolicyRun, "train", lambda *given: 1 / 0)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            align_by_policy(QUICK, assistant, *first, tmp_path)
+    result = PolicyResult(tmp_path / "model", "grpo", 2, {}, 1, 0.0, 0.0, None, 1.0, 1.0, "", 1.0)
+    if has_ended:
+        write_json(tmp_path / "result.json", {**asdict(result), "model": "model"})
+        assert align_by_policy(QUICK, assistant, *first, tmp_path) == result
+    with pytest.raises(BadInput, match=says):
+        align_by_policy(QUICK, assistant, *then, tmp_path)
+
+
+def test_a_task_may_be_named_from_elsewhere(assistant):
+    here, there = (facts_of(assistant, *at(a_task("x", name=name))) for name in ("q.jsonl", "/data/q.jsonl"))
+    assert here == there
+
+
+def test_a_reward_model_or_an_assistant_that_changed_is_noticed_when_the_run_has_ended(
+    assistant, reward_model, tmp_path
+):
+    copies = {name: shutil.copytree(path, tmp_path / name / "model") for name, path in
+              (("assistant", assistant), ("reward", reward_model))}  # fmt: skip
+    settings, out = replace(QUICK, steps=1), tmp_path / "run"
+    result = align_by_policy(settings, copies["assistant"], PROMPTS, copies["reward"], out)
+    assert align_by_policy(settings, copies["assistant"], PROMPTS, copies["reward"], out) == result
+    for name, folder in copies.items():
+        config = (folder / "config.json").read_text()
+        (folder / "config.json").write_text(config + " ")
+        with pytest.raises(BadInput, match=f"its {name} has changed since it was begun"):
+            align_by_policy(settings, copies["assistant"], PROMPTS, copies["reward"], out)
+        (folder / "config.json").write_text(config)
 
 
 def test_a_finished_run_returns_its_result_at_once(reference, assistant, monkeypatch):
