@@ -77,7 +77,7 @@ def test_what_people_write_never_becomes_a_special_token(lasting, text):
 
 
 def test_parts_and_tool_calls_are_guarded_as_well(chatting):
-    chatting.config["chat_template"] = "{{ messages[0].content[0].text }}{{ messages[0].tool_calls[0].name }}"
+    chatting.config["chat_template"] = "{{ messages[0].content }}{{ messages[0].tool_calls[0].name }}"
     message = Message("user", [{"type": "text", "text": "<|end|>"}], tool_calls=[{"name": "<|eos|>"}])
     ids = prompt_ids(Conversation([message]), chatting)
     assert not set(ids) & set(chatting.special.values())
