@@ -71,6 +71,10 @@ def align(
     Raises BadInput for a method that does not fit what it is to learn from, and what the stages raise.
     """
     settings = settings_of(chosen, has_reward=bool(data.reward or data.task))
+    if data.closed_book and not data.task:
+        raise BadInput(
+            "closed_book is about a task's pages", do="leave it out, or give --task QUESTIONS.jsonl"
+        )
     begin = origin(assistant, out)
     if isinstance(settings, PreferenceSettings):
         if data.reward or data.task:

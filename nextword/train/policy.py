@@ -38,6 +38,7 @@ from nextword.common.errors import BadInput
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation
 from nextword.common.settings import option
+from nextword.train.method_settings import check_read
 from nextword.train.run_folder import finished, hash_of, inputs
 from nextword.train.stage_settings import FREE, StageSettings, check_choice
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from nextword.train.rollout import Rollout
 
 METHODS = ("ppo", "grpo", "rloo", "dr_grpo")
+READERS = dict.fromkeys(("value_clip", "gamma", "gae_lambda", "whiten_rewards"), ("ppo",))
+"""The methods that read a setting which not all of them do: the others have no critic."""
 Reward = Callable[[Conversation], float]
 
 
@@ -75,6 +78,7 @@ class PolicySettings(StageSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice(self, "method", METHODS)
+        check_read(self, READERS)
         if self.method != "ppo" and self.samples < 2:
             raise BadInput(
                 "samples is 1", do=f"{self.method} compares the answers of a group: give 2 or more"

@@ -28,11 +28,20 @@ from pathlib import Path
 from nextword.common.errors import BadInput
 from nextword.common.progress import Progress
 from nextword.common.settings import option
+from nextword.train.method_settings import check_read
 from nextword.train.run_folder import finished, learnt_from
 from nextword.train.stage_settings import FREE, StageSettings, check_choice
 
 METHODS = ("dpo", "ipo", "kto", "orpo", "simpo")
 WITH_REFERENCE = ("dpo", "ipo", "kto")
+READERS = {
+    "gamma": ("simpo",),
+    "smoothing": ("dpo", "simpo"),
+    "sft_weight": ("dpo", "ipo", "orpo", "simpo"),
+    "desirable": ("kto",),
+    "undesirable": ("kto",),
+}
+"""The methods that read a setting which not all of them do; kto has no chosen answers to learn."""
 USUAL_BETA = {"dpo": 0.1, "ipo": 0.1, "kto": 0.1, "orpo": 0.1, "simpo": 2.0}
 
 
@@ -54,10 +63,9 @@ class PreferenceSettings(StageSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice(self, "method", METHODS)
+        check_read(self, READERS)
         if self.method == "kto" and self.batch < 2:
             raise BadInput("batch is 1", do="kto compares the answers of a batch: give at least 2")
-        if self.method == "kto" and self.sft_weight:
-            raise BadInput("kto has no chosen answers", do="leave sft_weight out")
 
     @property
     def strength(self) -> float:

@@ -120,6 +120,16 @@ def test_a_second_alignment_goes_on_from_the_first(finetuned_run, comparisons, t
         (["--method", "dpo", "--data", "PROMPTS"], "record 1"),
         (["--method", "a2c", "--data", "DATA"], "no method is called 'a2c'; choose among dpo, ipo"),
         (["--method", "simpo", "--data", "DATA", "--kl-coef", "1"], "simpo has no setting kl_coef"),
+        (
+            ["--method", "ipo", "--data", "DATA", "--smoothing", "0.1"],
+            "ipo has no setting smoothing; leave it out, or choose dpo or simpo",
+        ),
+        (
+            ["--method", "grpo", "--data", "PROMPTS", "--reward", "REWARD", "--gae-lambda", "0.5"],
+            "choose ppo",
+        ),
+        (["--data", "DATA", "--closed-book"], "closed_book is about a task's pages"),
+        (["--data", "PROMPTS", "--reward", "REWARD", "--closed-book"], "or give --task QUESTIONS.jsonl"),
         (["--task", "QUESTIONS", "--data", "DATA"], "a task brings its own prompts and reward"),
         (["--task", "EMPTY"], "no prompt to answer (none was given)"),
         (["--data", "EMPTY"], "no comparison to learn from"),
