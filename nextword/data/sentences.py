@@ -27,6 +27,9 @@ POINTING = re.compile(
     r"|\b(?:as follows|the following|see below|above|below|next section)\b"
     r"|\bthis (?:page|section|guide|chapter|tutorial)\b"
 )
+CODE = re.compile(r"`[^`]*`")
+WORD = re.compile(r"\S*[^\W\d_]\S*")
+HANGUL = re.compile("[가-힣]")
 
 
 def sentences_of(text: str) -> list[str]:
@@ -41,9 +44,15 @@ def sentences_of(text: str) -> list[str]:
 
 
 def is_korean(text: str) -> bool:
-    """Whether at least a third of the letters of some text are Hangul, code left aside."""
-    letters = [letter for letter in re.sub(r"`[^`]*`", "", text) if letter.isalpha()]
-    return 3 * sum("가" <= letter <= "힣" for letter in letters) >= len(letters) > 0
+    """Whether at least a third of the words of some text have Hangul in them, code left aside.
+
+    Words and not letters: a question in Korean about a long name is Korean, however long the name.
+
+    >>> is_korean("ThreadPoolExecutor는 무엇인가요?"), is_korean("What does '언어' mean?")
+    (True, False)
+    """
+    words = WORD.findall(CODE.sub("", text))
+    return 3 * sum(bool(HANGUL.search(word)) for word in words) >= len(words) > 0
 
 
 def is_answer(sentence: str) -> bool:

@@ -44,7 +44,8 @@ def _facts(began: Mapping[str, Any], ended: Mapping[str, Any]) -> Iterator[str]:
     if "conversations" in ended:
         yield f"{ended['conversations']:,} conversations, {ended['epochs']:.1f} times"
     if "method" in ended:
-        yield f"{ended['method']}, {ended['records']:,} records"
+        learnt_from = "records" if "records" in ended else "prompts"
+        yield f"{ended['method']}, {ended[learnt_from]:,} {learnt_from}"
     for name, word, form in (
         ("heldout_after", "held-out loss", ".3f"),
         ("accuracy", "held-out pairs right", ".0%"),

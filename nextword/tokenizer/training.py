@@ -32,6 +32,7 @@ from nextword.common.files import check_replaceable, folder_written_atomically, 
 from nextword.common.progress import Progress
 from nextword.common.records import digest, is_held_out, read_documents
 from nextword.common.settings import MOST_TOKENS, check_ranges, option
+from nextword.data.sentences import is_korean
 from nextword.tokenizer.engines import PATTERN
 from nextword.tokenizer.special import BOS, CHAT_TEMPLATE, EOS, PAD, SPECIALS
 from nextword.tokenizer.tokenise import split_file
@@ -39,6 +40,8 @@ from nextword.tokenizer.tokenizer import REPORT, Tokenizer, unicode
 
 LANGUAGES = ("en", "ko")
 UNSEEN_PERCENT = 10
+BEGINNING = 4000
+"""Characters of a text that its language is told by."""
 OURS = (REPORT, "tokenizer.json", "tokenizer_config.json")
 CONFIG = {
     "tokenizer_class": "PreTrainedTokenizerFast",
@@ -153,7 +156,7 @@ class Sample:
         unseen: dict[str, list[str]] = {lang: [] for lang in LANGUAGES}
         sizes = dict.fromkeys(LANGUAGES, 0)
         for text in map(unicode, texts):
-            lang = "ko" if is_korean(text) else "en"
+            lang = "ko" if is_korean(text[:BEGINNING]) else "en"
             if text and sizes[lang] < limit:
                 kept = is_held_out(digest(text), UNSEEN_PERCENT)
                 (unseen if kept else learned)[lang].append(text)
@@ -177,12 +180,6 @@ class Sample:
         """The texts of each language to measure on: unseen ones where there are any."""
         chosen = {lang: self.unseen[lang] or self.learned[lang] for lang in LANGUAGES}
         return {lang: texts for lang, texts in chosen.items() if texts}
-
-
-def is_korean(text: str) -> bool:
-    """Whether at least a fifth of the beginning of a text is Hangul."""
-    beginning = text[:4000]
-    return 5 * sum("가" <= character <= "힣" for character in beginning) >= max(1, len(beginning))
 
 
 def _trained(sample: Sample, repeated: int, vocab_size: int, progress: Progress) -> Any:

@@ -13,6 +13,7 @@ from nextword.common.errors import BadInput
 from nextword.common.language_model import LanguageModel
 from nextword.common.records import Conversation, Message
 from nextword.data.phrases import NOT_THERE
+from nextword.data.sentences import is_korean
 from nextword.engine.quote import Quote, Quoter, TooLong
 from nextword.tools.search import Hit, Index
 
@@ -64,7 +65,7 @@ class Answerer:
         if hits and len(too_long) == len(hits):
             what = f"none of the {len(hits)} passages found could be read: {too_long[0].what}"
             raise BadInput(what, do="ask a shorter question, or a model with a longer context")
-        return best or Answer(NOT_THERE["ko" if _is_korean(question) else "en"])
+        return best or Answer(NOT_THERE["ko" if is_korean(question) else "en"])
 
     def _from(self, question: str, hit: Hit) -> Answer | None:
         page = shown(hit)
@@ -84,7 +85,3 @@ def asked(question: str, page: str) -> Conversation:
 def shown(hit: Hit) -> str:
     """A passage as the model is shown it: the page's title, the heading it stands under, the text."""
     return "\n".join(filter(None, (hit.title, hit.heading, hit.text)))
-
-
-def _is_korean(text: str) -> bool:
-    return any("\uac00" <= letter <= "\ud7a3" for letter in text)

@@ -110,16 +110,13 @@ class Index:
             self._sql.execute("drop table temp.seen")
         return changed
 
-    def search(self, question: str, count: int = 5, opened: bool = True) -> list[Hit]:
-        """The passages that fit best, best first; none where nothing fits.
-
-        opened: from the entry on that is asked for, where they have it; else as they were cut.
-        """
+    def search(self, question: str, count: int = 5) -> list[Hit]:
+        """The passages that fit best, best first; none where nothing fits."""
         asked = asked_terms(question)
         with explained(self.path, "read"):
             scores = self._scores(asked, count)
             best = sorted(scores, key=lambda number: -scores[number])[:count]
-            return [self._hit(number, scores[number], asked if opened else ()) for number in best]
+            return [self._hit(number, scores[number], asked) for number in best]
 
     def _scores(self, asked: Sequence[str], count: int) -> dict[int, float]:
         """The scores of passages by their numbers, the best `count` among them."""

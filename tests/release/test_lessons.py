@@ -41,6 +41,14 @@ def test_an_aligned_model_learnt_both(run):
     )
 
 
+def test_a_model_aligned_by_a_reward_learnt_from_prompts(run):
+    write(run / "aligned" / "run.json", {"data": ["/c/prompts.jsonl"]})
+    write(run / "aligned" / "result.json", {"method": "grpo", "prompts": 2400, "kl": 0.5})
+    told = "grpo, 2,400 prompts; nats an answer from the model before 0.50"
+    found = read_lessons(run / "aligned" / "model", run)
+    assert found == (FINETUNED, Lesson("aligned", "prompts.jsonl", told))
+
+
 def test_a_base_model_and_a_checkpoint_without_its_run_learnt_none(run):
     assert read_lessons(run / "base" / "model", run) == () == read_lessons(run / "finetuned" / "model", None)
 

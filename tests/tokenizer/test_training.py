@@ -5,12 +5,12 @@ import pytest
 
 from nextword.common.errors import BadInput
 from nextword.common.records import Document, write_documents
+from nextword.data.sentences import is_korean
 from nextword.tokenizer.special import SPECIALS
 from nextword.tokenizer.tokenizer import Tokenizer
 from nextword.tokenizer.training import (
     TokenizerSettings,
     bytes_per_token,
-    is_korean,
     tokenizer_of_clean,
     train_tokenizer,
 )

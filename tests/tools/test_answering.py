@@ -54,7 +54,8 @@ def test_a_context_too_small_for_every_passage_is_said_to_be(tokenizer, index):
 
 
 @pytest.mark.parametrize(
-    ("question", "lang"), [("What is dough?", "en"), ("ThreadPoolExecutor dough는?", "ko")]
+    ("question", "lang"),
+    [("What is dough?", "en"), ("ThreadPoolExecutor dough는?", "ko"), ("Is 쿵 said of dough?", "en")],
 )
 def test_a_page_that_does_not_say_is_said_so_in_the_question_s_language(tokenizer, index, question, lang):
     assert answerer(tokenizer, index, SAYS_NOT, 4096).answer(question).text == NOT_THERE[lang]

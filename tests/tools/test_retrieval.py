@@ -36,7 +36,10 @@ def test_a_passage_without_sentences_is_quoted_whole():
     assert best_sentence("x", " ## only a heading ") == "## only a heading"
 
 
-@pytest.mark.parametrize(("question", "lang"), [("zzz?", "en"), ("쿵?", "ko")])
+@pytest.mark.parametrize(
+    ("question", "lang"),
+    [("zzz?", "en"), ("쿵?", "ko"), ("zzz.PoolExecutor는?", "ko"), ("Is 쿵 said of zzz?", "en")],
+)
 def test_what_search_does_not_find_is_said_not_to_be_there(index, question, lang):
     answer = retrieved(question, index)
     assert (answer.text, answer.hit) == (NOT_THERE[lang], None)
