@@ -14,28 +14,30 @@ class Plan:
     """What a seed does: all that there is to tune. `--scale` makes counts smaller, and no rates."""
 
     depth: int = 3
+    width: int = 128
+    """Narrower than `make` takes: at equal time as good a base, and all that follows takes less."""
     base_rows: int = 8
-    base_steps: int = 660
+    base_steps: int = 1_050
     look_tokens: int = 16_384
     """Held-out tokens of a look along the way."""
-    conversations: int = 20_000
-    lessons: int = 15_000
+    conversations: int = 32_000
+    lessons: int = 24_000
     """Conversations that are searched for, and learnt from together with the hand-written ones."""
     sft_rows: int = 8
-    sft_steps: int = 960
+    sft_steps: int = 1_650
     """Of finetuning, and of finetuning on shuffled answers."""
     sft_matrix_rate: float = 0.01
     sft_vector_rate: float = 0.003
     sft_replay: float = 0.0
     """Share of the rows that is plain text of pretraining, against forgetting."""
-    compared: int = 2_200
+    compared: int = 3_000
     """Questions that are answered `answers` times, which the rule then compares; most were no lessons."""
     answers: int = 1
     judged: int = 200
     """The same of held-out functions: what the reward model is measured on."""
-    reward_steps: int = 130
+    reward_steps: int = 180
     reward_rate: float = 5e-4
-    dpo_steps: int = 150
+    dpo_steps: int = 190
     dpo_rate: float = 1e-4
     dpo_beta: float = 0.1
     dpo_sft: float = 10.0

@@ -32,7 +32,7 @@ from nextword.evaluate.task import Questions
 
 HH = Path(__file__).parents[2] / "shared" / "data" / "hh_rlhf_en" / "harmless-base.test.jsonl.xz"
 ALIGNED = ("dpo", "ppo")
-BASE_USES = ("begin", "depth", "base_rows", "base_steps", "look_tokens", "bits_tokens")
+BASE_USES = ("begin", "depth", "width", "base_rows", "base_steps", "look_tokens", "bits_tokens")
 PPO_USES = (
     "ppo_steps",
     "ppo_rate",
@@ -133,7 +133,7 @@ class Seed:
             shutil.copytree(self.begin, self.folder / "base" / "model", dirs_exist_ok=True)
             return {"begun with": str(self.begin)}
         settings = PretrainSettings(
-            steps=plan.base_steps, depth=plan.depth, batch=plan.base_rows, seed=self.seed,
+            steps=plan.base_steps, depth=plan.depth, width=plan.width, batch=plan.base_rows, seed=self.seed,
             quick_tokens=plan.look_tokens, final_tokens=plan.bits_tokens,
         )  # fmt: skip
         return pretrain(settings, self.run / "tokens", self.run / "tokenizer", self.folder / "base")

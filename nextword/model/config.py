@@ -77,25 +77,27 @@ class ModelConfig:
             raise BadInput(f"head_dim is {self.head_dim}, RoPE needs it even", where="config.json")
 
     @staticmethod
-    def of_depth(depth: int, vocab_size: int, context: int = 1024, tied: bool = True) -> ModelConfig:
+    def of_depth(
+        depth: int, vocab_size: int, context: int = 1024, tied: bool = True, width: int = 0
+    ) -> ModelConfig:
         """The shape that one dial gives.
 
         1. hidden_size = 64 x depth: width grows with depth, so the aspect ratio stays 64 (Kaplan et al. 2020
-           found loss flat from 40 to 100).
+           found loss flat from 40 to 100). `width`, a multiple of 64, is another one; 0 is this.
         2. head_dim = 64, as in Llama's small kin; every head has its own keys and values, since at these
            sizes the cache is small.
         3. intermediate_size = 8/3 x hidden_size (Shazeer 2020: SwiGLU with the parameters of a 4x MLP),
            rounded up to 64 so that every row divides into quantisation blocks.
         4. Embedding and head are tied: at depth 4 they would otherwise be 40 % of the parameters.
         """
-        hidden = 64 * depth
+        hidden = width or 64 * depth
         return ModelConfig(
             vocab_size=vocab_size,
             hidden_size=hidden,
             intermediate_size=-(-8 * hidden // 3 // 64) * 64,
             num_hidden_layers=depth,
-            num_attention_heads=depth,
-            num_key_value_heads=depth,
+            num_attention_heads=hidden // 64,
+            num_key_value_heads=hidden // 64,
             head_dim=64,
             max_position_embeddings=context,
             tie_word_embeddings=tied,

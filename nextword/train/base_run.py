@@ -133,7 +133,8 @@ class BaseRun:
 
     def config(self, depth: int) -> ModelConfig:
         """The shape at a depth, for this tokenizer."""
-        shape = ModelConfig.of_depth(depth, self.tokenizer.vocab_size, self.settings.context)
+        settings = self.settings
+        shape = ModelConfig.of_depth(depth, self.tokenizer.vocab_size, settings.context, width=settings.width)
         return dataclasses.replace(shape, bos_token_id=self.tokenizer.bos, eos_token_id=self.tokenizer.eos)
 
     def built(self, depth: int, compile: bool) -> tuple[Llama, TrainingStep, Optimiser]:

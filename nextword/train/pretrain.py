@@ -38,6 +38,7 @@ class PretrainSettings:
     minutes: float = option(5.0, "time to train for, evaluation and saving included (when steps is 0)")
     steps: int = option(0, "steps to train for; 0 derives them from the minutes and the measured speed")
     depth: int = option(0, "layers; width, heads and the rest follow; 0 derives it from the time")
+    width: int = option(0, "hidden size at that depth, a multiple of 64; 0 is 64 x depth")
     batch: int = option(8, "rows of a step, over all processes together")
     context: int = option(512, "tokens of a row")
     rows_at_once: int = option(0, "rows a process computes at once, gradients adding up; 0 is all of them")
@@ -74,6 +75,9 @@ class PretrainSettings:
         for name in NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < inf:  # also for not-a-number
                 raise BadInput(f"{name} is {getattr(self, name)}", do="give 0 or more")
+        if self.width % 64 or (self.width and not self.depth):
+            do = "give a multiple of 64, and the depth with it; 0 is 64 x depth"
+            raise BadInput(f"width is {self.width}, depth {self.depth}", do=do)
         if not 0 <= self.decay <= 1:
             raise BadInput(f"decay is {self.decay}", do="give a share between 0 and 1")
 
@@ -86,7 +90,7 @@ CHOICES = {
 }
 
 NOT_NEGATIVE = (
-    *("minutes", "steps", "depth", "rows_at_once", "matrix_rate", "vector_rate", "momentum"),
+    *("minutes", "steps", "depth", "width", "rows_at_once", "matrix_rate", "vector_rate", "momentum"),
     *("weight_decay", "clip", "warmup", "sample_tokens", "quick_tokens", "final_tokens"),
 )
 
@@ -182,7 +186,8 @@ def refuse_early(settings: PretrainSettings, vocab_size: int) -> None:
     from nextword.train.memory import refuse_beyond_memory
     from nextword.train.plan import SHALLOWEST
 
-    config = ModelConfig.of_depth(settings.depth or SHALLOWEST, vocab_size, settings.context)
+    depth = settings.depth or SHALLOWEST
+    config = ModelConfig.of_depth(depth, vocab_size, settings.context, width=settings.width)
     with joined(settings.device, cast(Parallel, settings.parallel)) as processes:
         refuse_beyond_memory(settings, config, processes)
 

@@ -192,3 +192,11 @@ def test_one_dial_gives_a_shape_whose_parameters_are_as_counted(depth):
     with torch.device("meta"):
         model = Llama(config)
     assert sum(parameter.numel() for parameter in model.parameters()) == config.num_parameters
+
+
+def test_a_width_of_its_own_has_heads_of_the_same_size():
+    config = ModelConfig.of_depth(3, vocab_size=256, width=128)
+    assert (config.num_hidden_layers, config.hidden_size, config.head_dim) == (3, 128, 64)
+    assert config.num_attention_heads == config.num_key_value_heads == 2
+    assert config.intermediate_size == ModelConfig.of_depth(2, vocab_size=256).intermediate_size
+    assert ModelConfig.of_depth(3, vocab_size=256, width=192) == ModelConfig.of_depth(3, vocab_size=256)

@@ -200,7 +200,11 @@ def test_other_settings_do_not_continue_a_run(reference, corpus, change):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"optimiser": "sgd"}, {"precision": "fp8"}, {"minutes": 0}, {"batch": 0}, {"decay": 2.0}]
+    "wrong",
+    [
+        *({"optimiser": "sgd"}, {"precision": "fp8"}, {"minutes": 0}, {"batch": 0}, {"decay": 2.0}),
+        *({"width": 100, "depth": 2}, {"width": 128}),
+    ],
 )
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(BadInput, match=next(iter(wrong))):
