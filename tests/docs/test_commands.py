@@ -17,8 +17,10 @@ OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 
 @cache
 def options(verb):
-    """Every spelling of a verb's options."""
-    return {name for one in command(verb).params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
+    """Every spelling of a verb's options, those of the verbs under it included."""
+    verbs = [command(verb), *getattr(command(verb), "commands", {}).values()]
+    names = {name for each in verbs for one in each.params for name in (*one.opts, *one.secondary_opts)}
+    return names | {"--help"}
 
 
 @cache
