@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from nextword.common.dialogue import text_in
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message, digest
 from nextword.data.questions import Question
@@ -145,8 +146,7 @@ def asked(conversation: Conversation) -> str:
 
 def text_of(message: Message) -> str:
     """A message's text, be it a string or among OpenAI's content parts."""
-    content = message.content
-    return content if isinstance(content, str) else "".join(map(_text, content))
+    return text_in(message.content)
 
 
 def answered(conversation: Conversation, answer: str) -> Conversation:
@@ -161,7 +161,3 @@ def subset(ids: Sequence[str], most: int, seed: int = 0) -> list[int]:
     """
     order = sorted(range(len(ids)), key=lambda at: digest(f"subset:{seed}:{ids[at]}"))
     return sorted(order[:most] if most else order)
-
-
-def _text(part: dict[str, Any]) -> str:
-    return str(part.get("text", "")) if part.get("type") == "text" else ""

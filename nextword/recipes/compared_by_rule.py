@@ -79,7 +79,7 @@ class ComparingSettings:
     answers: int = option(1, "own answers to each, which are then compared", least=1, most=4)
     own: float = option(0.1, "share of them that people wrote the answers to", least=0, most=1)
     known: bool = option(True, "the known answer is compared with them")
-    misquotes: int = option(
+    wrong: int = option(
         2, "wrong answers made from the page, one of them to another question; four in all", least=0, most=3
     )
     temperature: float = option(1.0, "how freely they are drawn", above=0)
@@ -256,7 +256,7 @@ def _answered(
             by.setdefault(str(one.messages[-1].content), KNOWN)
         wrong = dict.fromkeys(confused(one, others)[:1], CONFUSED)
         wrong |= dict.fromkeys(misquoted(one, manners), MISQUOTED)
-        for text in islice(wrong, min(settings.misquotes, MOST_ANSWERS - len(by))):
+        for text in islice(wrong, min(settings.wrong, MOST_ANSWERS - len(by))):
             by.setdefault(text, wrong[text])
         if len(by) >= 2:
             yield {

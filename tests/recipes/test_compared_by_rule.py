@@ -164,12 +164,12 @@ def test_misquotations_lose_and_are_named(tmp_path):
     assert [one["by"] for one in record["answers"]] == ["assistant", "misquotation", "misquotation"]
 
 
-@pytest.mark.parametrize(("answers", "misquotes", "all"), [(1, 3, 4), (4, 3, 4), (1, 0, 2)])
-def test_no_more_than_four_answers_are_compared_at_once(tmp_path, answers, misquotes, all):
+@pytest.mark.parametrize(("answers", "wrong", "all"), [(1, 3, 4), (4, 3, 4), (1, 0, 2)])
+def test_no_more_than_four_answers_are_compared_at_once(tmp_path, answers, wrong, all):
     known = '"round(x, /)" is how it is called.'
     write_conversations(tmp_path / "seed" / "train.jsonl", [about_a_page(known)])
     model = FakeModel(lambda request: f"answer {request.seed}")
-    settings = ComparingSettings(answers=answers, misquotes=misquotes)
+    settings = ComparingSettings(answers=answers, wrong=wrong)
     compared_by_rule(settings, model, tmp_path / "seed", tmp_path / "out")
     (record,) = read_records(tmp_path / "out/answers.jsonl")
     assert len(record["answers"]) == all and known in [one["text"] for one in record["answers"]]

@@ -89,3 +89,20 @@ def reward_model(assistant: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("reward") / "model"
     save_scalar(ScalarLlama.on(load_checkpoint(assistant), seed=6), folder, pad=482, tokenizer=assistant)
     return folder
+
+
+@pytest.fixture
+def other(assistant: Path, tmp_path: Path) -> Path:
+    """The assistant with one weight changed, under the same name."""
+    import shutil
+
+    import torch
+
+    from nextword.model.checkpoint import load_checkpoint, save_checkpoint
+
+    folder = shutil.copytree(assistant, tmp_path / "other" / assistant.name)
+    model = load_checkpoint(folder)
+    with torch.no_grad():
+        model.lm_head.weight[0, 0] += 1
+    save_checkpoint(model, folder, assistant)
+    return folder

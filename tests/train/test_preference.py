@@ -114,17 +114,6 @@ def test_a_finished_run_returns_its_result_at_once(reference, assistant, data, m
     assert align_by_preference(QUICK, assistant, [data], out) == result
 
 
-@pytest.fixture
-def other(assistant, tmp_path):
-    """The assistant with one weight changed, under the same name."""
-    folder = shutil.copytree(assistant, tmp_path / "other" / assistant.name)
-    model = load_checkpoint(folder)
-    with torch.no_grad():
-        model.lm_head.weight[0, 0] += 1
-    save_checkpoint(model, folder, assistant)
-    return folder
-
-
 def test_a_finished_run_notices_what_it_would_learn_from_now(reference, assistant, other, data, tmp_path):
     result, out = reference
     again = tmp_path / data.name

@@ -12,7 +12,7 @@ import torch
 from nextword.common.dialogue import Comparison, write_comparisons
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message
-from nextword.model.checkpoint import load_checkpoint, save_checkpoint
+from nextword.model.checkpoint import load_checkpoint
 from nextword.model.scalar_head import load_scalar
 from nextword.tokenizer.chat import ChatTemplate
 from nextword.tokenizer.tokenizer import Tokenizer
@@ -84,17 +84,6 @@ def test_a_finished_run_returns_its_result_at_once(trained, assistant, data, mon
     result, out = trained
     monkeypatch.setattr(RewardRun, "objective", None)  # it would fail if it trained
     assert train_reward(QUICK, assistant, [data], out) == result
-
-
-@pytest.fixture
-def other(assistant, tmp_path):
-    """The assistant with one weight changed, under the same name."""
-    folder = shutil.copytree(assistant, tmp_path / "other" / assistant.name)
-    model = load_checkpoint(folder)
-    with torch.no_grad():
-        model.lm_head.weight[0, 0] += 1
-    save_checkpoint(model, folder, assistant)
-    return folder
 
 
 def test_a_finished_run_notices_what_it_would_learn_from_now(trained, assistant, other, data, tmp_path):
