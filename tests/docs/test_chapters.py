@@ -99,10 +99,11 @@ def place(corpus, need, tmp_path_factory):
 
 
 def assistant_in(run, comparisons):
-    """The stages that the demo leaves in a run, with its rates, after a step or two."""
+    """The stages that the demo leaves in a run, with its rates: after so few steps that it hardly speaks."""
     little = {"steps": 2, "device": "cpu"}
     taught = FinetuneData((ROOT / f"{OWN}.en.jsonl",))
-    finetune(FinetuneSettings(**little, **FINETUNE_RATES), run / "base", taught, run / "finetuned")
+    speaking = {**little, "steps": 40}  # after two it ends each answer at once
+    finetune(FinetuneSettings(**speaking, **FINETUNE_RATES), run / "base", taught, run / "finetuned")
     compared = run / "finetuned" / "model", [comparisons]
     train_reward(RewardSettings(**little, rate=REWARD_RATE), *compared, run / "reward")
     preferring = PreferenceSettings(**little, rate=ALIGN_RATE, sft_weight=ALIGN_SFT_WEIGHT, answers=0)
