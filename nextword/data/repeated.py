@@ -13,7 +13,9 @@ fifty tokens. We look at stretches:
   notice between empty lines goes. At the very top of a page, where menus stand, MENU characters are enough.
 - A heading stays with what it heads: if the text below a stretch is new, a last line that ends in a colon
   or that the new text is indented under is spared, and so is a last paragraph that begins a definition
-  (`class`).
+  (`class`). Further up in it, the last section's heading (a line that ends in a colon, with nothing further in
+  below it, or one that is a paragraph, `Functions`) stays if the new text goes on with that section's list,
+  unless it stands in the menu at the top.
 
 The first place where a line occurs always keeps it, so nothing is lost to the corpus.
 """
@@ -33,6 +35,11 @@ HEADING = re.compile(
     r"\s*(?:(?:class|def|function|module|package|interface|struct|enum) |#{1,6} |제\s?\d+\s?[장절])"
 )
 HAS_WORD = re.compile(r"\w")
+SECTION = re.compile(r"\S.{3,80}:\s*")
+"""A line that may head a list of entries."""
+ALONE = re.compile(r"[A-Z가-힣][\w ]{2,40}")
+"""A line that may head what follows, if it is a paragraph."""
+SENTENCE_END = re.compile(r"[.!?。]\s*$")
 
 
 def line_hashes(text: str) -> npt.NDArray[np.uint64]:
@@ -69,11 +76,12 @@ def without_repeats(text: str, repeats: npt.NDArray[np.uint32], remove: bool = T
     longest = ""
     for start, end in _stretches(seen) if remove else []:
         is_menu = start == keyed[0][0]
+        spared = set() if is_menu else _spared_sections(lines, start, end)
         start, end = _widened(lines, seen, start, end - _spared_heading(lines, start, end))
         size = sum(len(lines[at].strip()) for at in range(start, end))
         is_whole = _is_blank(lines, start - 1) and _is_blank(lines, end)
         if size >= LONG or (is_whole and size >= (MENU if is_menu else SHORT)):
-            gone.update(range(start, end))
+            gone.update(at for at in range(start, end) if at not in spared)
             longest = max(longest, "\n".join(lines[start:end]), key=len)
     kept = [line for at, line in enumerate(lines) if at not in gone]
     sizes = [len(line.encode("utf-8", "replace")) for _, line in keyed]
@@ -142,6 +150,23 @@ def _spared_heading(lines: list[str], start: int, end: int) -> int:
     if HEADING.match(lines[first]):
         return end - first
     return int(_is_above(lines, end) or lines[end - 1].rstrip().endswith(":"))
+
+
+def _spared_sections(lines: list[str], start: int, end: int) -> set[int]:
+    """The lines of a stretch that head, from further up, the list that the new text below goes on with."""
+    below = next((at for at in range(end, len(lines)) if lines[at].strip()), -1)
+    if below < 0 or _indent(lines[below]):
+        return set()
+    if HEADING.match(lines[below]) or SECTION.fullmatch(lines[below]) or SENTENCE_END.search(lines[below]):
+        return set()  # it begins something of its own
+    for at in range(end - 1, start - 1, -1):
+        if HEADING.match(lines[at]):
+            break
+        if ALONE.fullmatch(lines[at]) and _is_blank(lines, at - 1) and _is_blank(lines, at + 1):
+            return {at, at + 1}
+        if SECTION.fullmatch(lines[at]) and not _is_above(lines, at + 1):
+            return {at}
+    return set()
 
 
 def _is_above(lines: list[str], end: int) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nextword.common.errors import BadInput, Corrupt, Failure
 
-VERSION = 5
+VERSION = 6
 SCHEMA = (
     "create table about (version integer not null)",
     "create table page (number integer primary key, id text unique not null, source text not null,"

@@ -34,6 +34,8 @@ OF_PROPERTIES = re.compile(r"^(?:Data descriptors|Readonly properties) ")
 CLASS = re.compile(r"^class ([A-Za-z_]\w*)(?:\(.*\))?:?$")
 """As pydoc begins a class; what follows belongs to it, up to another class or one of AFTER_CLASSES."""
 AFTER_CLASSES = frozenset(("Functions", "Data", "Author", "Credits"))
+TREE = "Classes"
+"""The heading of a module's tree of classes, which defines none of those it names."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,9 @@ def passages(text: str, length: int = LENGTH) -> Iterator[Passage]:
 
 
 def _trailing_heads(blocks: Sequence[_Block]) -> int:
-    """How many heads stand last, with nothing said under them; never all of the blocks."""
+    """How many heads stand last, two at most, with nothing said under them; never all of the blocks."""
     said = next((n for n, block in enumerate(reversed(blocks)) if not block.is_head), len(blocks))
-    return said if said < len(blocks) and said <= 2 else 0
+    return min(said, 2) if said < len(blocks) else 0
 
 
 def _joined(blocks: Sequence[_Block]) -> Passage:
@@ -126,7 +128,7 @@ def _blocks(text: str, length: int) -> Iterator[_Block]:
         if not is_blank:
             if end == start:
                 start, above = position, heading
-                name = _full_name(head[1].strip(), owner) if head else name
+                name = _full_name(head[1].strip(), owner) if head and above != TREE else ""
             end = position + len(line)
         if SECTION.match(bare) or MARKDOWN.match(line):
             heading = bare

@@ -39,10 +39,12 @@ WEIGHTS = (4.0, 12.0, 1.0)
 OTHER_SCRIPT = 0.1
 """What Korean words count for in a question that also has Latin ones, the names that it asks about. Where few
 pages are Korean, their every pair of letters is rare, and BM25 would take the rare for the telling."""
+ASKED_NAME = re.compile(r"\b[A-Za-z_]\w*(?:\.\w+)+|\b[A-Za-z]+_\w+", re.ASCII)
+"""What is a name in a question and no word: dotted or underscored. A Korean particle is no part of it."""
 HERE, SOME = "clean", ""
 """What documents are all of, as a path from the index: its run's pages; nothing, they are only some more."""
 CANDIDATES = 200
-"""Passages that are ranked anew when a question has both scripts."""
+"""Passages that are ranked anew, by what Korean words count for and by the names asked for."""
 
 
 @dataclass(frozen=True)
@@ -112,21 +114,36 @@ class Index:
 
     def search(self, question: str, count: int = 5) -> list[Hit]:
         """The passages that fit best, best first; none where nothing fits."""
-        asked = asked_terms(question)
+        names, asked = frozenset(ASKED_NAME.findall(question)), asked_terms(question)
         with explained(self.path, "read"):
-            scores = self._scores(asked, count)
+            scores = self._scores(asked, max(count, CANDIDATES))
+            self._raise_named(scores, names)
             best = sorted(scores, key=lambda number: -scores[number])[:count]
-            return [self._hit(number, scores[number], asked) for number in best]
+            return [self._hit(number, scores[number], asked, names) for number in best]
 
     def _scores(self, asked: Sequence[str], count: int) -> dict[int, float]:
         """The scores of passages by their numbers, the best `count` among them."""
         latin, other = by_script(asked)
         if not latin or not other:
             return self._ranked(latin or other, count)
-        scores = self._ranked(latin, max(count, CANDIDATES))
-        for number, score in self._ranked(other, max(count, CANDIDATES)).items():
+        scores = self._ranked(latin, count)
+        for number, score in self._ranked(other, count).items():
             scores[number] = scores.get(number, 0.0) + OTHER_SCRIPT * score
         return scores
+
+    def _raise_named(self, scores: dict[int, float], names: frozenset[str]) -> None:
+        """Set the passages with an entry that is asked for by its whole name above all others.
+
+        `numpy.save` is what somebody wants who asks for it, however often `numpy.savez` says both words.
+        """
+        step = max(scores.values(), default=0.0)
+        query = (
+            "select title, name from entry join passage on passage.number = entry.passage"
+            " join page on page.number = passage.page where passage.number = ?"
+        )
+        for number in scores if names else ():
+            entries = self._sql.execute(query, (number,))
+            scores[number] += step * max((_closeness(*entry, names) for entry in entries), default=0)
 
     def _ranked(self, wanted: Sequence[str], count: int) -> dict[int, float]:
         """The numbers of the passages that have these terms, best first, with their BM25."""
@@ -141,29 +158,31 @@ class Index:
             )
         )
 
-    def _hit(self, number: int, score: float, asked: Sequence[str]) -> Hit:
+    def _hit(self, number: int, score: float, asked: Sequence[str], names: frozenset[str]) -> Hit:
         row = self._sql.execute(
             "select page.number, page.id, page.title, page.url, start, end, heading"
             " from passage join page on page.number = passage.page where passage.number = ?",
             (number,),
         ).fetchone()
         page, document, title, url, *place = row
-        start, end, heading = self._entry(number, title, asked) or place
+        start, end, heading = self._entry(number, title, asked, names) or place
         text = self._sql.execute(
             "select substr(text, ? + 1, ? - ?) from page where number = ?", (start, end, start, page)
         ).fetchone()[0]
         return Hit(document, title, url, text, start, end, heading, score)
 
-    def _entry(self, passage: int, title: str, asked: Sequence[str]) -> tuple[int, int, str] | None:
+    def _entry(
+        self, passage: int, title: str, asked: Sequence[str], names: frozenset[str]
+    ) -> tuple[int, int, str] | None:
         """Where the entry begins and ends that is asked for by its name, and the heading above it.
 
         The first of those that fit best.
         """
         rows = self._sql.execute("select name, start, end, heading from entry where passage = ?", (passage,))
-        best, most = None, 0
+        best, most = None, (0, 0)
         for name, *place in rows:
-            own = list(terms(_called(title, name)))
-            fits = sum(term in asked for term in own)
+            own = terms(_called(title, name))
+            fits = (_closeness(title, name, names), sum(term in asked for term in own))
             if name.lower().rpartition(".")[2] in asked and fits > most:
                 best, most = (place[0], place[1], place[2]), fits
         return best
@@ -248,6 +267,18 @@ def _fields(title: str, passage: Passage, text: str) -> tuple[str, str, str]:
     fields = (title, " ".join(names), text[passage.start : passage.end])
     one, two, three = (" ".join(terms(field)) for field in fields)
     return one, two, three
+
+
+def _closeness(title: str, name: str, names: frozenset[str]) -> int:
+    """How surely one of these names asks for an entry.
+
+    2: it is the entry's whole name. 1: it ends as the entry's does, and begins with its module, from where
+    the module may have taken it, or the class inherited it. 0: neither.
+    """
+    if _called(title, name) in names:
+        return 2
+    module, last = NAME.match(title), name.rpartition(".")[2]
+    return int(any(module and one.startswith(f"{module[0]}.") and one.endswith(f".{last}") for one in names))
 
 
 def _called(title: str, name: str) -> str:

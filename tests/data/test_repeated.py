@@ -67,6 +67,20 @@ def test_a_heading_stays_with_the_new_text_below_it():
     assert cleaned(one, two)[1] == two
 
 
+def test_a_section_s_heading_stays_when_only_the_end_of_its_list_is_new():
+    known = "Data descriptors defined here:\n\n__dict__\n    dictionary for instance variables\n\n"
+    one = f"class One(object)\n\n{known}first\n    The first one's."
+    two = f"class Two(object)\n\nOf two.\n\n{known}second\n    The second one's."
+    kept = "Data descriptors defined here:\n\nsecond\n    The second one's."
+    assert cleaned(one, two)[1] == f"class Two(object)\n\nOf two.\n\n{kept}"
+
+
+def test_a_heading_that_is_a_paragraph_stays_after_a_list_that_goes():
+    listed = "Modules\n\ncollections\nitertools\nfunctools\n\nFunctions\n\n"
+    one, two = f"The first.\n\n{listed}one(x)\n    One.", f"The second.\n\n{listed}two(x)\n    Two."
+    assert cleaned(one, two)[1] == "The second.\n\nFunctions\n\ntwo(x)\n    Two."
+
+
 def test_a_signature_stays_with_its_new_docstring():
     one = "The module one.\n\nclose(self, wait=True, *, cancel=False)\n    Close the one."
     two = "The module two.\n\nclose(self, wait=True, *, cancel=False)\n    Close the other."

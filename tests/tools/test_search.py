@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 
 from nextword.common.errors import BadInput, Corrupt, Failure
 from nextword.common.records import Document
+from nextword.tools.index_file import VERSION
 from nextword.tools.passages import LENGTH, opened_at, passages
 from nextword.tools.search import SOME, Index, title_of
 from nextword.tools.terms import asked_terms, terms
@@ -49,6 +50,47 @@ def document(text, url="http://a/json.html", **meta):
 def index(tmp_path):
     with Index.build([document(JSON), document(KOREAN, "http://a/ko.html")], tmp_path / "search.db") as built:
         yield built
+
+
+def pydoc(title, *entries):
+    return f"{title} (version 1)  index\n\nFunctions\n\n" + "\n\n".join(entries)
+
+
+def test_an_entry_asked_for_by_its_whole_name_comes_first(tmp_path):
+    others = [f"{letter}_thing(x)\n    Do {letter}." for letter in "abcdefgh"]
+    pages = [
+        document(pydoc("store", *others, "save(file, data)\n    Write it."), "http://a/store.html"),
+        document(pydoc("store.lib", "save(x)\n    As store.save.", "store_save(x)\n    As store.save."), "http://a/lib.html"),
+    ]  # fmt: skip
+    with Index.build(pages, tmp_path / "search.db") as built:
+        for question in ("How do I call store.save?", "store.save는 어떻게 호출하나요?"):
+            assert built.search(question, 1)[0].text.startswith("save(file, data)")
+
+
+def test_a_name_with_the_module_that_took_it_finds_the_entry_where_it_stands(tmp_path):
+    pages = [
+        document(pydoc("shop", "class Till(Box)", "count(self, coins)\n    Count them."), "http://a/shop.html"),
+        document(pydoc("shop.till", "add(x)\n    What shop.till.Till.count counts: shop.till.Till.count."), "http://a/till.html"),
+    ]  # fmt: skip
+    with Index.build(pages, tmp_path / "search.db") as built:
+        assert built.search("What does shop.till.Till.count do?", 1)[0].text.startswith("count(self, coins)")
+
+
+def test_a_word_of_the_question_is_not_taken_for_a_name(tmp_path):
+    pages = [document("# Prompt\n\nHow to write one."), document(pydoc("rich.prompt", "class Prompt(Base)"))]
+    with Index.build(pages, tmp_path / "search.db") as built:
+        scores = [hit.score for hit in built.search("Where do I import Prompt from?", 2)]
+        assert max(scores) < 2 * min(scores)  # neither is raised above the other
+
+
+def test_the_tree_of_classes_defines_none_of_them(tmp_path):
+    tree = (
+        "Classes\n\nBase(builtins.object)\n    Url(Base, Mixin)\n\nclass Url(Base, Mixin)\nUrl(scheme, host)"
+    )
+    with Index.build([document(f"web (version 1)  index\n\n{tree}")], tmp_path / "search.db") as built:
+        assert built.search("What is the signature of web.Url?", 1)[0].text.startswith(
+            "class Url(Base, Mixin)"
+        )
 
 
 @pytest.mark.parametrize(
@@ -263,7 +305,7 @@ def old(tmp_path):
 
 
 def test_an_index_of_another_version_is_refused_to_who_asks_and_built_anew_by_who_builds(old):
-    with pytest.raises(Corrupt, match="an index of version 4, expected 5; build it again"):
+    with pytest.raises(Corrupt, match=f"an index of version 4, expected {VERSION}; build it again"):
         Index.open(old)
     with Index.build([document(JSON)], old) as built:
         assert (len(built), built.page("gone")) == (1, None)
