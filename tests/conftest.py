@@ -17,6 +17,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; our tests run s
 import hypothesis
 import pytest
 
+from tests.fixed_text import fixed_text
+
 hypothesis.settings.register_profile(
     "nextword", deadline=None, derandomize=os.environ.get("CI") == "true", print_blob=True
 )  # no timing decides a test; CI searches the same examples every time
@@ -118,8 +120,7 @@ def tiny_tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
-    text = (ROOT / "tests/conftest.py").read_text() + (ROOT / "nextword/common/errors.py").read_text()
-    tokenizer.train_from_iterator([text, "다음 낱말을 맞히는 언어 모델 " * 8], trainer)
+    tokenizer.train_from_iterator([fixed_text(0, 400), "다음 낱말을 맞히는 언어 모델 " * 8], trainer)
     tokenizer.add_special_tokens([f"<|{name}|>" for name in SPECIALS])
     assert tokenizer.get_vocab_size() == 512
     folder = tmp_path_factory.mktemp("tokenizer")
