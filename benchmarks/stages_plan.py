@@ -24,31 +24,31 @@ class Plan:
     lessons: int = 24_000
     """Conversations that are searched for, and learnt from together with the hand-written ones."""
     sft_rows: int = 8
-    sft_steps: int = 1_650
+    sft_steps: int = 1_050
     """Of finetuning, and of finetuning on shuffled answers."""
     sft_matrix_rate: float = 0.01
     sft_vector_rate: float = 0.003
     sft_replay: float = 0.0
     """Share of the rows that is plain text of pretraining, against forgetting."""
-    compared: int = 3_000
+    compared: int = 4_500
     """Questions that are answered `answers` times, which the rule then compares; most were no lessons."""
     answers: int = 1
     judged: int = 200
     """The same of held-out functions: what the reward model is measured on."""
     reward_steps: int = 180
     reward_rate: float = 5e-4
-    dpo_steps: int = 190
-    dpo_rate: float = 1e-4
+    dpo_steps: int = 420
+    dpo_rate: float = 4e-4
     dpo_beta: float = 0.1
     dpo_sft: float = 10.0
     """Weight of the chosen answers' own loss; without it DPO unlearnt to end its answers (tried.md)."""
-    ppo_steps: int = 45
+    ppo_steps: int = 80
     ppo_batch: int = 24
     ppo_samples: int = 2
     ppo_passes: int = 2
-    ppo_rate: float = 1e-4
+    ppo_rate: float = 2e-4
     ppo_kl: float = 0.1
-    ppo_sft: float = 10.0
+    ppo_sft: float = 20.0
     """Weight of the written answers' own loss, as InstructGPT mixed other text in."""
     ppo_prompts: int = 2_400
     asked: int = 300

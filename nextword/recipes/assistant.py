@@ -33,20 +33,20 @@ from nextword.recipes.pages_shown import write_pages
 if TYPE_CHECKING:
     from nextword.data.questions import QuestionSettings
 
-FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.25, 0.03, 0.06
+FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.25, 0.04, 0.08
 """Parts of the whole time."""
-ASSISTANT_SHARE = 0.62
+ASSISTANT_SHARE = 0.64
 """What all of it takes of the whole time, the stages that take what they need included."""
-LESSONS_A_MINUTE = 600
+LESSONS_A_MINUTE = 700
 """Conversations of the seed data that are searched for and learnt from."""
 PROPOSALS_A_MINUTE = 60
 """Proposed questions that the rule looks at; labelling them takes a part of a second each."""
 FINETUNE_RATES: dict[str, Any] = {"matrix_rate": 0.01, "vector_rate": 0.003}
 """Higher than one would finetune a large model with: a small one has yet to learn to look something up."""
-REWARD_RATE, ALIGN_RATE, ALIGN_SFT_WEIGHT = 5e-4, 1e-4, 10.0
+REWARD_RATE, ALIGN_RATE, ALIGN_SFT_WEIGHT = 5e-4, 4e-4, 10.0
 """Likewise; and the answers that were chosen are often not the model's own, so DPO must hold on to them. Of
 the weights 1, 5 and 10 the first lost as many questions as it won; the others won two of three."""
-QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 50, 5
+QUESTIONS_A_MINUTE, EXAMINED_A_MINUTE = 120, 5
 """Questions whose answers are compared, and questions of each examination paper."""
 EXAMINED_TOKENS = 20_000
 """Held-out tokens of which each model tells how many bits they take: a second of each."""

@@ -42,6 +42,10 @@ LEAST_VOCABULARY = 512
 """256 bytes, 32 special tokens, and some merges to make it worth while."""
 CLOSING_SECONDS = (10.0, 0.05)
 """Kept for release and report: so many seconds, and so large a part of the whole."""
+SMALL = (3, 128)
+"""Layers and width of a model that is to become an assistant within SMALL_MINUTES: for its time as good a base
+as one of 64 x depth, and all that follows takes little more than half as long."""
+SMALL_MINUTES = 20
 
 
 @dataclass(frozen=True)
@@ -212,9 +216,11 @@ class Run:
         from nextword.train.pretrain import PretrainSettings, pretrain
 
         began = self.folder / "base" / "run.json"
+        depth, width = self._shape()
         chosen = PretrainSettings(
             minutes=self._pretrain_minutes(began),
-            depth=self.settings.depth,
+            depth=depth,
+            width=width,
             seed=self.settings.seed,
             prompt=self.prompt(),
         )
@@ -226,6 +232,11 @@ class Run:
             self._progress("pretrain", "tokens"),
             self._show_first_words(),
         )
+
+    def _shape(self) -> tuple[int, int]:
+        """Layers and width; 0 lets the time choose."""
+        is_small = self.settings.assistant and self.settings.minutes <= SMALL_MINUTES
+        return SMALL if is_small and not self.settings.depth else (self.settings.depth, 0)
 
     def _pretrain_minutes(self, began: Path) -> float:
         """What is left of the time; a run that has begun keeps the minutes it began with."""
