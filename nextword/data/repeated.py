@@ -13,9 +13,9 @@ fifty tokens. We look at stretches:
   notice between empty lines goes. At the very top of a page, where menus stand, MENU characters are enough.
 - A heading stays with what it heads: if the text below a stretch is new, a last line that ends in a colon
   or that the new text is indented under is spared, and so is a last paragraph that begins a definition
-  (`class`). Further up in it, the last section's heading (a line that ends in a colon, with nothing further in
-  below it, or one that is a paragraph, `Functions`) stays if the new text goes on with that section's list,
-  unless it stands in the menu at the top.
+  (`class`). Further up in it, the last section's heading (a line that ends in a colon, with nothing further
+  in below it, or one that is a paragraph, `Functions`) stays if the new text goes on with that section's
+  list, unless it stands in the menu at the top.
 
 The first place where a line occurs always keeps it, so nothing is lost to the corpus.
 """

@@ -43,8 +43,8 @@ LEAST_VOCABULARY = 512
 CLOSING_SECONDS = (10.0, 0.05)
 """Kept for release and report: so many seconds, and so large a part of the whole."""
 SMALL = (3, 128)
-"""Layers and width of a model that is to become an assistant within SMALL_MINUTES: for its time as good a base
-as one of 64 x depth, and all that follows takes little more than half as long."""
+"""Layers and width of a model that is to become an assistant within SMALL_MINUTES: for its time as good a
+base as one of 64 x depth, and all that follows takes little more than half as long."""
 SMALL_MINUTES = 20
 
 

@@ -143,7 +143,7 @@ class Index:
         )
         for number in scores if names else ():
             entries = self._sql.execute(query, (number,))
-            scores[number] += step * max((_closeness(*entry, names) for entry in entries), default=0)
+            scores[number] += step * max((_closeness(title, one, names) for title, one in entries), default=0)
 
     def _ranked(self, wanted: Sequence[str], count: int) -> dict[int, float]:
         """The numbers of the passages that have these terms, best first, with their BM25."""
