@@ -90,8 +90,12 @@ class FinetuneSettings:
             raise BadInput("epochs, minutes and steps are all 0", do="say how long to train")
         if self.four_bit and not self.lora:
             raise BadInput("weights in 4 bits cannot learn", do="train an adapter beside them: --lora 16")
+        for name in () if self.lora else OF_LORA:
+            if getattr(self, name) != getattr(type(self), name):
+                raise BadInput(f"{name} is given, but no adapter is trained", do="give --lora 16 too")
 
 
+OF_LORA = ("lora_alpha", "lora_targets", "lora_rate", "lora_dropout")
 CHOICES = {"optimiser": ("muon", "adamw"), "precision": ("bf16", "fp32"), "parallel": ("ddp", "fsdp")}
 
 
