@@ -1,4 +1,4 @@
-"""A real web server on loopback, whose pages a test writes down as a table; and pages that pydoc makes."""
+"""Real servers on loopback: pages that a test writes down as a table, a hub of models; and pages of pydoc."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from nextword.common.progress import Progress
 from nextword.data.archive import ArchiveWriter, Page
 from nextword.data.facts import Fact, page_facts
+from nextword.data.pull import PullSettings, pull
 from nextword.data.pydoc_page import pydoc_page
+from tests.data.hub_site import Hub, serving
 
 Answer = (
     bytes | str | tuple[int, dict[str, str], bytes] | Callable[[http.server.BaseHTTPRequestHandler], None]
@@ -169,3 +173,28 @@ class Pydoc:
 def small_pydoc(tmp_path: Path) -> Pydoc:
     """Pages of modules of the test's own."""
     return Pydoc(tmp_path)
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def fetch(hub, tmp_path):
+    """Pull owner/tiny (or another source) into tmp_path/model, without waiting between attempts."""
+
+    def run(source="owner/tiny", out=None, token="", check=lambda config: None, **options):
+        chosen = {"endpoint": hub.url, "allow_private": True, "timeout": 5.0, "tries": 3, **options}
+        return pull(
+            PullSettings(**chosen),
+            source,
+            tmp_path / "model" if out is None else out,
+            Progress("pull", console=Console(stderr=True, quiet=True)),
+            check=check,
+            environment={"HF_TOKEN": token} if token else {},
+            sleep=lambda seconds: None,
+        )
+
+    return run

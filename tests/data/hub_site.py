@@ -25,6 +25,7 @@ FILES = {
     ".gitattributes": b"*",
 }
 LISTINGS = tuple(f"/api/models/owner/tiny/tree/{name}?recursive=1" for name in REVISIONS)
+STORED = "/store/model.safetensors"
 Fault = Callable[["Handler"], bool]
 
 
@@ -143,3 +144,33 @@ def serving() -> Iterator[Hub]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+def once(act):
+    """A fault that happens the first time only."""
+    calls = []
+
+    def fault(handler):
+        calls.append(1)
+        return act(handler) if len(calls) == 1 else False
+
+    return fault
+
+
+def cut(after):
+    """The server promises all and hangs up after so many bytes."""
+
+    def act(handler):
+        body = handler.hub.files[handler.path.partition("?")[0].removeprefix("/store/")]
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body[:after])
+        handler.close_connection = True
+        return True
+
+    return act
+
+
+def status(number, **headers):
+    return lambda handler: handler.send(number, b"", **headers) or True
