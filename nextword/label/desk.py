@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 
 from nextword.label import outcome
 from nextword.label.database import Change, Database
-from nextword.label.item import Item, item_of, sides_of
+from nextword.label.item import Item, item_of, made_by, sides_of
 from nextword.label.kinds import Json, kind_named
 from nextword.label.person import Person
 from nextword.label.project import ProjectSettings, newest_guide, project_row, settings_of
@@ -104,6 +104,12 @@ class Desk:
                 label.touched = change.now
             change.session.flush()
             return item_of(change.session, settings, row, label, slot)
+
+    def made_by(self, actor: Person, task: int, at: int | None = None) -> str:
+        """Who made the answer (at this place) that one of the person's tasks shows; not for their eyes."""
+        with self.database.write(actor) as change:
+            row, label, _ = _own(change, actor, task)
+            return made_by(row, label.order, at)
 
     def save(self, actor: Person, task: int, draft: Json, revision: int | None = None) -> Saved:
         """Keep a draft. `revision`: the one the page last saw; Conflict when another tab has saved since."""

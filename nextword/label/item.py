@@ -67,7 +67,7 @@ def item_of(
         lang=task.lang,
         prompt=task.prompt,
         material=material_of(task, label.order),
-        about=task.material.get("about", {}),
+        about=_without_maker(task.material.get("about", {})),
         suggestions=_suggestions(session, settings, task, label.order),
         state=label.state,
         draft=label.draft,
@@ -92,6 +92,24 @@ def material_of(task: TaskRow, order: list[Any]) -> Json:
     if task.kind == "rate":
         material["answer"] = {"messages": material["answer"]["messages"]}
     return material
+
+
+def made_by(task: TaskRow, order: list[Any], at: int | None = None) -> str:
+    """Who made an answer that a task shows, by its place where it shows several; "" where nobody knows.
+
+    Labellers are not told: knowing it changes what they think.
+    """
+    material = task.material
+    if task.kind == "compare":
+        return str(shown(answers_of(material), order)[at or 0].get("by", ""))
+    return str(material.get("answer", material).get("by", ""))
+
+
+def _without_maker(about: Json) -> Json:
+    """What is known of a task, but for the model whose answer was flagged."""
+    if "flag" not in about:
+        return about
+    return {**about, "flag": {name: said for name, said in about["flag"].items() if name != "model"}}
 
 
 def is_blind(settings: ProjectSettings, key: str) -> bool:

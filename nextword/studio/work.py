@@ -153,8 +153,9 @@ def flag_shown(studio: House, actor: Actor, task: Number, given: Shown) -> Made:
     item = studio.office.desk.open(actor, task)
     messages = [*item.prompt, *_shown(item, given.answer)]
     conversation = Conversation(messages_of(messages, "assistant"))
+    model = studio.office.desk.made_by(actor, task, given.answer)
     flags = studio.office.flags
-    made = flags.raise_flag(actor, item.project, conversation, given.why, "task", lang=item.lang)
+    made = flags.raise_flag(actor, item.project, conversation, given.why, "task", model, lang=item.lang)
     return Made(task=made)
 
 

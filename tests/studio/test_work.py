@@ -154,6 +154,19 @@ def test_an_answer_that_a_task_shows_is_flagged_for_correction(house):
     assert flagged["material"]["draft"] == item["material"]["answers"][1]["messages"]
 
 
+def test_a_flag_keeps_which_model_said_it_but_labellers_are_not_told(house):
+    project = house.club.project()
+    house.club.comparisons(project, 1)
+    ann, rex = house.person("ann"), house.person("rex", "reviewer")
+    item = next_of(ann, project)
+    texts = [each["messages"][0]["content"] for each in item["material"]["answers"]]
+    at = next(n for n, text in enumerate(texts) if text.startswith("poor"))
+    ann.post(f"/api/tasks/{item['task']}/flag", json={"why": "wrong", "answer": at})
+    (raised,) = rex.get(f"/api/projects/{project}/flags").json()["flags"]
+    assert raised["model"] == "small"
+    assert "small" not in str(next_of(ann, project, kinds=["correct"]))
+
+
 def test_the_quiz_comes_before_the_first_task(house):
     from nextword.label.guide import own_quiz
 

@@ -110,7 +110,9 @@ def test_the_model_is_the_base_with_the_adapter_merged_in_full_precision(done, b
 
 def test_the_model_answers_as_the_adapter_was_measured(done, base, data):
     settings, _, out, result = done
-    whole = replace(settings, lora=0, lora_rate=0.0, four_bit=False, steps=1, vector_rate=0.0, matrix_rate=0.0)
+    whole = replace(
+        settings, lora=0, lora_rate=0.0, four_bit=False, steps=1, vector_rate=0.0, matrix_rate=0.0
+    )
     again = finetune(whole, result.model, data, out / "measured")
     slack = 0.02 if settings.four_bit else 1e-4  # measured over 4-bit weights, merged into the true ones
     assert again.heldout_before == pytest.approx(result.heldout_after, rel=slack)
