@@ -27,8 +27,10 @@ refused, since no text stands for it.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from nextword.common.dialogue import plain, text_in
@@ -213,14 +215,40 @@ def _flat(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sandbox() -> Any:
+    """Jinja as transformers sets it up for templates, for theirs are written against it."""
     import jinja2
+    import jinja2.ext
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     def refuse(reason: str) -> None:
         raise jinja2.TemplateError(reason)
 
+    class Generation(jinja2.ext.Extension):
+        """{% generation %}...{% endgeneration %}, with which some templates mark answers: what is in it."""
+
+        tags = {"generation"}  # noqa: RUF012 (as Jinja declares it)
+
+        def parse(self, parser: Any) -> Any:
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", Generation]
     )
     environment.globals["raise_exception"] = refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+    environment.filters["tojson"] = _json
     return environment
+
+
+def _json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """JSON as it is; Jinja's own would escape it for HTML and write Korean in numbers."""
+    return json.dumps(
+        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )

@@ -88,6 +88,23 @@ def test_templates_of_several_families_can_be_learnt_from(tokenizer, source):
     assert masked.ids[: masked.mask.index(1)] == chat.ids(talk(("user", "q")))
 
 
+def test_json_is_written_as_transformers_writes_it(tokenizer):
+    source = "{% for message in messages %}{{ message | tojson }}{% endfor %}{{ tools | tojson(indent=1) }}"
+    asked = Conversation([Message("user", "<b>안녕</b> & 'you'")], tools=[{"name": "search"}])
+    text = tokenizer.decode(template(tokenizer, source).ids(asked))
+    assert '"content": "<b>안녕</b> & \'you\'"' in text
+    assert '[\n {\n  "name": "search"\n }\n]' in text
+
+
+def test_a_template_may_mark_what_is_generated_and_ask_for_the_date(tokenizer):
+    content = "{{ message['content'] }}"
+    source = CHATML.replace(content, "{% generation %}" + content + "{% endgeneration %}")
+    asked = talk(("user", "q"), ("assistant", "a"))
+    assert template(tokenizer, source).ids(asked) == template(tokenizer, CHATML).ids(asked)
+    dated = template(tokenizer, "{{ strftime_now('%Y') }}").ids(asked)
+    assert 2025 < int(tokenizer.decode(dated)) < 2200
+
+
 def test_what_follows_the_stop_token_is_not_learnt(tokenizer):
     masked = template(tokenizer, CHATML).masked(talk(("user", "q"), ("assistant", "a")))
     assert masked.mask[-1] == 0
