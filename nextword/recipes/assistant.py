@@ -33,7 +33,7 @@ from nextword.recipes.pages_shown import write_pages
 if TYPE_CHECKING:
     from nextword.data.questions import QuestionSettings
 
-FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.25, 0.04, 0.08
+FINETUNE_SHARE, REWARD_SHARE, ALIGN_SHARE = 0.25, 0.03, 0.07
 """Parts of the whole time."""
 ASSISTANT_SHARE = 0.64
 """What all of it takes of the whole time, the stages that take what they need included."""

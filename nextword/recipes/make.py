@@ -34,7 +34,7 @@ from nextword.recipes.journal import Journal
 
 COLLECT_SHARE = 0.1
 """The part of the time a crawl may take."""
-PRETRAIN_SHARE, PRETRAIN_SHARE_OF_ASSISTANT = 0.6, 0.22
+PRETRAIN_SHARE, PRETRAIN_SHARE_OF_ASSISTANT = 0.6, 0.21
 """The part of the time that pretraining gets at least, whatever the stages before it took."""
 PYTHON_DOCS = "python-docs"
 TYPES = ("F32", "F16", "BF16", "Q8_0", "Q4_0")
