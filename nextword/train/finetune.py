@@ -91,7 +91,8 @@ class FinetuneSettings:
         if self.four_bit and not self.lora:
             raise BadInput("weights in 4 bits cannot learn", do="train an adapter beside them: --lora 16")
         for name in () if self.lora else OF_LORA:
-            if getattr(self, name) != getattr(type(self), name):
+            given, usual = getattr(self, name), getattr(type(self), name)
+            if given != usual and (given or usual):  # a record of a run says [] for ()
                 raise BadInput(f"{name} is given, but no adapter is trained", do="give --lora 16 too")
 
 
