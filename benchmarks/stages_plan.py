@@ -35,14 +35,16 @@ class Plan:
     answers: int = 1
     judged: int = 200
     """The same of held-out functions: what the reward model is measured on."""
-    reward_steps: int = 180
+    reward_steps: int = 150
     reward_rate: float = 5e-4
     dpo_steps: int = 420
     dpo_rate: float = 4e-4
     dpo_beta: float = 0.1
     dpo_sft: float = 10.0
     """Weight of the chosen answers' own loss; without it DPO unlearnt to end its answers (tried.md)."""
-    ppo_steps: int = 80
+    dpo_ptx: float = 0.02
+    """Weight of the loss of plain text, a row each step, against forgetting (tried.md)."""
+    ppo_steps: int = 70
     ppo_batch: int = 24
     ppo_samples: int = 2
     ppo_passes: int = 2
@@ -55,7 +57,7 @@ class Plan:
     """Held-out questions that everyone answers."""
     kl_prompts: int = 64
     hh_pairs: int = 800
-    bits_tokens: int = 150_000
+    bits_tokens: int = 75_000
     """Held-out tokens, at most, that bits per byte are measured on at the end."""
 
     def scaled(self, scale: float) -> Plan:

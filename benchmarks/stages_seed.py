@@ -32,6 +32,7 @@ from nextword.evaluate.task import Questions
 
 HH = Path(__file__).parents[2] / "shared" / "data" / "hh_rlhf_en" / "harmless-base.test.jsonl.xz"
 ALIGNED = ("dpo", "ppo")
+DPO_USES = ("dpo_steps", "dpo_rate", "dpo_beta", "dpo_sft", "dpo_ptx")
 BASE_USES = ("begin", "depth", "width", "base_rows", "base_steps", "look_tokens", "bits_tokens")
 PPO_USES = (
     "ppo_steps",
@@ -80,7 +81,7 @@ class Seed:
         yield Step("compared", self._compared, ("finetuned",), ("compared", "answers"))
         yield Step("judged", self._judged, ("finetuned",), ("judged", "answers"))
         yield Step("reward", self._reward, ("compared",), ("reward_steps", "reward_rate"))
-        yield Step("dpo", self._dpo, ("compared",), ("dpo_steps", "dpo_rate", "dpo_beta", "dpo_sft"))
+        yield Step("dpo", self._dpo, ("compared",), DPO_USES)
         yield Step("ppo", self._ppo, ("reward",), PPO_USES)
         for arm in ("base", "finetuned", "shuffled", *ALIGNED):
             yield Step(f"answers-{arm}", lambda arm=arm: self._asked(arm), (arm, "seed"), ("asked",))
@@ -190,9 +191,10 @@ class Seed:
         plan = self.plan
         settings = PreferenceSettings(
             method="dpo", steps=plan.dpo_steps, rate=plan.dpo_rate, beta=plan.dpo_beta,
-            sft_weight=plan.dpo_sft, seed=self.seed,
+            sft_weight=plan.dpo_sft, ptx_weight=plan.dpo_ptx, seed=self.seed,
         )  # fmt: skip
-        return align_by_preference(settings, self._sft, [self._comparisons], self.folder / "dpo")
+        text = self.run / "tokens" if plan.dpo_ptx else None
+        return align_by_preference(settings, self._sft, [self._comparisons], self.folder / "dpo", tokens=text)
 
     def _ppo(self) -> Any:
         from nextword.recipes.compared_by_rule import ComparingSettings, questions

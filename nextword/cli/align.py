@@ -25,13 +25,17 @@ def run(
     closed_book: Annotated[
         bool, typer.Option("--closed-book", help="ask the task's questions without their pages")
     ] = False,
+    tokens: Annotated[
+        Path | None, typer.Option(help="plain text to learn beside (RUN/tokens), with --ptx-weight")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="where it goes", show_default="ASSISTANT/aligned")] = None,
 ) -> None:
     """Align, then say how it ended."""
     out = out or assistant / "aligned"
     origin(assistant, out)  # an assistant that is not there is refused before the folder is made
+    learnt = AlignData(tuple(data or ()), reward, task, closed_book, tokens)
     with working_in(out):
-        made = align(settings, assistant, AlignData(tuple(data or ()), reward, task, closed_book), out)
+        made = align(settings, assistant, learnt, out)
     for reason, count in made.left_out.items():
         print(f"left out: {count:,} {reason}")
     print(f"{made.model}: {made.told()}")

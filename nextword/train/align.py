@@ -55,12 +55,16 @@ AlignSettings: Any = dataclasses.make_dataclass("AlignSettings", _fields(), froz
 
 @dataclasses.dataclass(frozen=True)
 class AlignData:
-    """What is learnt from: files of comparisons, or of prompts with a reward; or a file of questions."""
+    """What is learnt from: files of comparisons, or of prompts with a reward; or a file of questions.
+
+    tokens: shards of plain text (RUN/tokens), learnt beside.
+    """
 
     files: tuple[Path, ...] = ()
     reward: Path | None = None
     task: Path | None = None
     closed_book: bool = False
+    tokens: Path | None = None
 
 
 def align(
@@ -82,9 +86,9 @@ def align(
             raise BadInput(f"{settings.method} learns from comparisons, not from a reward", do=do)
         if not data.files:
             raise BadInput(f"{settings.method} has nothing to learn from", do="give --data comparisons.jsonl")
-        return align_by_preference(settings, begin, data.files, out, progress)
+        return align_by_preference(settings, begin, data.files, out, progress, data.tokens)
     prompts, reward = _rewarded(settings.method, data)
-    return align_by_policy(settings, begin, prompts, reward, out, progress)
+    return align_by_policy(settings, begin, prompts, reward, out, progress, tokens=data.tokens)
 
 
 def settings_of(chosen: Any, has_reward: bool) -> PreferenceSettings | PolicySettings:

@@ -18,10 +18,10 @@ reward model; the critic then begins as that model.
 
 InstructGPT (Ouyang et al. 2022) whitened rewards, which is a setting here: with a reward in natural units it
 changes how dear the leash is from step to step. It also mixed the gradients of other text in, against
-forgetting (PPO-ptx, eq. 2); `sft_weight` does so with the answers that people have written to the prompts,
-which the network has just read. Left out of it: minibatches, since a step of ours is about as large as one.
-Left out of others: an entropy bonus, drawing new prompts for dropped groups (DAPO), and learning from answers
-of an older policy.
+forgetting (PPO-ptx, eq. 2): `ptx_weight` does so with plain text (`plain_text.py`), and `sft_weight` with the
+answers that people have written to the prompts, which the network has just read. Left out of it: minibatches,
+since a step of ours is about as large as one. Left out of others: an entropy bonus, drawing new prompts for
+dropped groups (DAPO), and learning from answers of an older policy.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from nextword.common.progress import Progress
 from nextword.common.records import Conversation
 from nextword.common.settings import option
 from nextword.train.method_settings import check_read
-from nextword.train.run_folder import finished, hash_of, inputs
-from nextword.train.stage_settings import FREE, StageSettings, check_choice
+from nextword.train.run_folder import finished, hash_of, inputs, with_text
+from nextword.train.stage_settings import FREE, AlignmentSettings, check_choice
 
 if TYPE_CHECKING:
     from nextword.train.rollout import Rollout
@@ -52,7 +52,7 @@ Reward = Callable[[Conversation], float]
 
 
 @dataclass(frozen=True)
-class PolicySettings(StageSettings):
+class PolicySettings(AlignmentSettings):
     """How to learn from a reward. `batch` is prompts a step; each is answered `samples` times."""
 
     method: str = option("ppo", "ppo, grpo, rloo or dr_grpo")
@@ -127,31 +127,38 @@ def align_by_policy(
     out: Path,
     progress: Progress | None = None,
     rollout: Rollout | None = None,
+    tokens: Path | None = None,
 ) -> PolicyResult:
     """Train the model of folder `assistant` to be rewarded, into `out`.
 
     prompts: conversations, or a file of them; a last answer is taken off, `meta` is there for the reward.
-    rollout: lets the model answer, instead of one plain answer by the engine. Raises BadInput for prompts,
-    settings, a reward that is not a number, a stale reference, or a folder whose run has learnt from others;
-    Failure when training diverges or the disk is full, with the last checkpoint intact.
+    rollout: lets the model answer, instead of one plain answer by the engine. tokens: shards of plain text to
+    learn beside, as `ptx_weight` says.
+
+    Raises BadInput for prompts, settings, a reward that is not a number, a stale reference, or a folder whose
+    run has learnt from others; Failure when training diverges or the disk is full, with the last checkpoint
+    intact.
     """
     from nextword.train.policy_run import PolicyRun  # torch comes with it
     from nextword.train.stage import alone
 
     began = time.perf_counter()
-    facts = facts_of(assistant, prompts, reward)
+    facts = facts_of(assistant, prompts, reward, tokens)
     done = finished(PolicyResult, settings, out, FREE, assistant=str(assistant), **facts)
     if done is not None:
         return done
     with alone(settings.device) as processes, progress or Progress(settings.method, unit="tokens") as bar:
-        run = PolicyRun(settings, assistant, prompts, reward, out, processes, rollout)
+        run = PolicyRun(settings, assistant, prompts, reward, tokens, out, processes, rollout)
         return run.train(bar, began)
 
 
 def facts_of(
-    assistant: Path, prompts: Sequence[Conversation] | Path, reward: Reward | Path
+    assistant: Path,
+    prompts: Sequence[Conversation] | Path,
+    reward: Reward | Path,
+    tokens: Path | None = None,
 ) -> dict[str, Any]:
-    """What run.json says of all that is learnt from: prompts with what is written to them, and the reward."""
+    """What run.json says of all that is learnt from: prompts with what is written to them, reward, text."""
     judge: Path | str
     if isinstance(reward, Path):
         name, judge = str(reward), engine.model_folder(reward)
@@ -159,7 +166,8 @@ def facts_of(
         name = getattr(reward, "__qualname__", repr(type(reward)))
         judge = _known_by(name, reward)
     asked = prompts if isinstance(prompts, Path) else hash_of(prompts)
-    return {"reward": name, **inputs(assistant=engine.model_folder(assistant), data=asked, reward=judge)}
+    begun = engine.model_folder(assistant)
+    return {"reward": name, **inputs(assistant=begun, data=asked, reward=judge, **with_text(tokens))}
 
 
 def _known_by(name: str, reward: Reward) -> str:

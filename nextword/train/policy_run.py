@@ -19,6 +19,7 @@ from nextword.train.bounds import Hacked
 from nextword.train.curves import Panel, draw_curves
 from nextword.train.distributed import Processes
 from nextword.train.loop import Loop
+from nextword.train.plain_text import plain_text
 from nextword.train.policy import PolicyResult, PolicySettings, Reward, facts_of
 from nextword.train.policy_losses import AdaptiveKL
 from nextword.train.policy_step import Learners, PolicyStep
@@ -48,6 +49,7 @@ class PolicyRun:
         assistant: Path,
         prompts: Sequence[Conversation] | Path,
         reward: Reward | Path,
+        tokens: Path | None,
         out: Path,
         processes: Processes,
         rollout: Rollout | None,
@@ -58,15 +60,16 @@ class PolicyRun:
         self.prompts = self._prompts(prompts)
         self.score: Score
         self.score = ByModel.open(reward, self.assistant) if isinstance(reward, Path) else ByFunction(reward)
+        text = plain_text(tokens, settings, self.assistant)
         asked = [prompt.messages for prompt in self.prompts.kept]
-        trunk, facts = fingerprint(self.reference), facts_of(assistant, prompts, reward)
+        trunk, facts = fingerprint(self.reference), facts_of(assistant, prompts, reward, tokens)
         self.stage = Stage.begin(settings, out, processes, assistant, trunk, asked, **facts)
         is_ppo = settings.method == "ppo"
         value = critic(self.score, self.assistant, settings.seed) if is_ppo else None
         self.learners = Learners(self.assistant.model, value)
         self.rollout = rollout or EngineRollout(self.assistant.chat, settings.answer_tokens)
         control = AdaptiveKL(settings.kl_coef, settings.kl_target)
-        self.batches = PromptBatches(len(self.prompts.kept), settings.batch, settings.seed, control)
+        self.batches = PromptBatches(len(self.prompts.kept), settings.batch, settings.seed, control, text)
 
     def train(self, progress: Progress, began: float) -> PolicyResult:
         """Resume if there is something to resume, and train to the end or to where the reward is hacked."""

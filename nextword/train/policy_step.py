@@ -29,11 +29,12 @@ from nextword.train.bounds import check_bounds
 from nextword.train.branches import Branch, Packed, Tree, pack_trees
 from nextword.train.memory import keep_freed_memory
 from nextword.train.optimiser import Optimiser
+from nextword.train.plain_text import text_loss
 from nextword.train.policy import PolicySettings
 from nextword.train.prompts import Asked, PromptBatches
 from nextword.train.rollout import Rollout, answered, facts_of, logprobs_of, tree_of_answers
 from nextword.train.sequence_logprobs import Scored, hidden_states, in_pieces, token_logprobs
-from nextword.train.step import StepResult
+from nextword.train.step import Batch, StepResult
 
 KL_EVERY = 10
 """Steps between two measurements of the KL where it costs nothing, so that it is looked at anyway."""
@@ -123,7 +124,7 @@ class PolicyStep:
             self.batches.control.update(facts["kl"])
         loss, norm = torch.zeros(()), torch.zeros(())
         if bool(kept.any()):
-            loss, norm, learnt = self._learn(experience.of(kept))
+            loss, norm, learnt = self._learn(experience.of(kept), batch.text)
             facts |= learnt
         facts["rollout_share"] = took / (self.clock() - begin)
         return StepResult(loss, norm, sum(len(one.ids) for one in trajectories), facts)
@@ -225,11 +226,11 @@ class PolicyStep:
 
     # Learning
 
-    def _learn(self, experience: Experience) -> tuple[Tensor, Tensor, dict[str, float]]:
+    def _learn(self, experience: Experience, text: Batch | None) -> tuple[Tensor, Tensor, dict[str, float]]:
         """All passes over the answers: the last one's loss and gradient norm, and means for the metrics."""
         seen: dict[str, list[float]] = {}
         for _ in range(self.settings.times):
-            loss, facts = self._loss(experience)
+            loss, facts = self._loss(experience, text)
             norm = self._update(loss)
             for name, value in facts.items():
                 seen.setdefault(name, []).append(float(value))
@@ -238,8 +239,8 @@ class PolicyStep:
         means = {name: sum(values) / len(values) for name, values in seen.items()}
         return loss.detach(), norm, means
 
-    def _loss(self, seen: Experience) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of the answers, and of the written ones beside them."""
+    def _loss(self, seen: Experience, text: Batch | None) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of the answers, and of the written ones and the plain text beside them."""
         forest, own = with_written(seen.trees, seen.written)
         packed = pack_trees(forest).to(self.device)
         scored = token_logprobs(self.learners.policy, packed, self.dtype)
@@ -249,6 +250,10 @@ class PolicyStep:
             written_loss = -scored.logprobs[is_written].mean()
             facts |= {"written_loss": written_loss.detach()}
             loss = loss + self.settings.sft_weight * written_loss
+        if text is not None:
+            said = text_loss(self.learners.policy, text, self.dtype)
+            facts |= {"text_loss": said.detach()}
+            loss = loss + self.settings.ptx_weight * said
         return loss, facts
 
     def _policy_loss(

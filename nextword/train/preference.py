@@ -12,7 +12,8 @@ computed once, and the reference was asked before training began.
 
 Watch `chosen_logprob`: DPO may lower both answers, only the rejected one more, and answers that were written
 by others than the policy it lowers until nothing ends any more. `sft_weight` adds the chosen answer's own
--ln p, as Pang et al. 2024 did (RPO, eq. 2). `kl` is measured on answers that the policy gives itself to
+-ln p, as Pang et al. 2024 did (RPO, eq. 2); `ptx_weight` that of plain text, against forgetting
+(`plain_text.py`). `kl` is measured on answers that the policy gives itself to
 held-out prompts.
 
 The same call continues an interrupted run and returns the result of a finished one.
@@ -30,7 +31,7 @@ from nextword.common.progress import Progress
 from nextword.common.settings import option
 from nextword.train.method_settings import check_read
 from nextword.train.run_folder import finished, learnt_from
-from nextword.train.stage_settings import FREE, StageSettings, check_choice
+from nextword.train.stage_settings import FREE, AlignmentSettings, check_choice
 
 METHODS = ("dpo", "ipo", "kto", "orpo", "simpo")
 WITH_REFERENCE = ("dpo", "ipo", "kto")
@@ -46,7 +47,7 @@ USUAL_BETA = {"dpo": 0.1, "ipo": 0.1, "kto": 0.1, "orpo": 0.1, "simpo": 2.0}
 
 
 @dataclass(frozen=True)
-class PreferenceSettings(StageSettings):
+class PreferenceSettings(AlignmentSettings):
     """How to learn from comparisons."""
 
     method: str = option("dpo", "dpo, ipo, kto, orpo or simpo")
@@ -113,19 +114,21 @@ def align_by_preference(
     comparisons: Sequence[Path],
     out: Path,
     progress: Progress | None = None,
+    tokens: Path | None = None,
 ) -> PreferenceResult:
     """Train the model of folder `assistant` on files of comparisons (kto: or of rated answers), into `out`.
 
-    Raises BadInput for records, a template, settings or a stale reference that cannot be trained with;
-    Failure when training diverges or the disk is full, with the last checkpoint intact.
+    tokens: shards of plain text to learn beside them, as `ptx_weight` says. Raises BadInput for records, a
+    template, settings or a stale reference that cannot be trained with; Failure when training diverges or the
+    disk is full, with the last checkpoint intact.
     """
     from nextword.train.preference_run import PreferenceRun  # torch comes with it
     from nextword.train.stage import alone
 
     began = time.perf_counter()
-    facts = learnt_from(assistant, comparisons)
+    facts = learnt_from(assistant, comparisons, tokens)
     done = finished(PreferenceResult, settings, out, FREE, assistant=str(assistant), **facts)
     if done is not None:
         return done
     with alone(settings.device) as processes, progress or Progress(settings.method, unit="tokens") as bar:
-        return PreferenceRun(settings, assistant, comparisons, out, processes).train(bar, began)
+        return PreferenceRun(settings, assistant, comparisons, tokens, out, processes).train(bar, began)

@@ -12,16 +12,19 @@ from nextword.model.llama import Llama
 from nextword.train import preference_losses as losses
 from nextword.train.branches import Packed, Tree, merged, pack_trees
 from nextword.train.objective import Objective
+from nextword.train.plain_text import text_loss
 from nextword.train.preference import PreferenceSettings
 from nextword.train.sequence_logprobs import Scored, token_logprobs
+from nextword.train.step import Batch
 
 
 @dataclass(frozen=True)
 class PairBatch:
-    """Trees of two branches, chosen first, and what the reference says of them: (B, 2)."""
+    """Trees of two branches, chosen first, and what the reference says of them: (B, 2); plain text beside."""
 
     trees: Sequence[Tree]
     reference: Tensor
+    text: Batch | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class JudgedBatch:
     reference: Tensor
     mismatched: Sequence[Tree]
     reference_mismatched: Tensor
+    text: Batch | None = None
 
 
 class PreferenceObjective:
@@ -46,8 +50,14 @@ class PreferenceObjective:
         self.device = model.frequencies.device
 
     def __call__(self, batch: PairBatch | JudgedBatch) -> Objective:
-        """The mean loss of a batch."""
-        return self.judged(batch) if isinstance(batch, JudgedBatch) else self.compared(batch)
+        """The mean loss of a batch, and of the text beside it."""
+        found = self.judged(batch) if isinstance(batch, JudgedBatch) else self.compared(batch)
+        if batch.text is None:
+            return found
+        text = text_loss(self.model, batch.text, self.dtype)
+        tokens = found.tokens + batch.text.targets.numel()
+        facts = {**found.facts, "text_loss": text.detach()}
+        return Objective(found.loss + self.settings.ptx_weight * text, tokens, facts)
 
     def compared(self, batch: PairBatch) -> Objective:
         """Two answers to each prompt."""

@@ -6,6 +6,7 @@ import copy
 import itertools
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from nextword.train.distributed import Processes
 from nextword.train.divergence import divergence
 from nextword.train.loop import Loop
 from nextword.train.objective import ObjectiveStep
+from nextword.train.plain_text import PlainText, plain_text
 from nextword.train.preference import WITH_REFERENCE, PreferenceResult, PreferenceSettings
 from nextword.train.preference_objective import JudgedBatch, PairBatch, PreferenceObjective
 from nextword.train.reference import reference_logprobs
@@ -52,6 +54,7 @@ class PreferenceRun:
         settings: PreferenceSettings,
         assistant: Path,
         comparisons: Sequence[Path],
+        tokens: Path | None,
         out: Path,
         processes: Processes,
     ) -> None:
@@ -59,9 +62,10 @@ class PreferenceRun:
         self.assistant = Assistant.open(assistant, processes.device)
         self.model = self.assistant.model
         self.reference = copy.deepcopy(self.model).requires_grad_(False)
+        self.text = plain_text(tokens, settings, self.assistant)
         self.kept = self._records(comparisons)
         records = [*self.kept.train, *self.kept.held_out]
-        trunk, facts = fingerprint(self.reference), learnt_from(assistant, comparisons)
+        trunk, facts = fingerprint(self.reference), learnt_from(assistant, comparisons, tokens)
         self.stage = Stage.begin(settings, out, processes, assistant, trunk, records, **facts)
         self.objective = PreferenceObjective(settings, self.model, self.stage.dtype)
 
@@ -69,7 +73,7 @@ class PreferenceRun:
         """Ask the reference, resume if there is something to resume, train, and take a last look."""
         if told := self.kept.told():
             progress.say(f"{self.settings.method}: {told}")
-        self.train_batches = self._batches("train", self.kept.train)
+        self.train_batches = self._batches("train", self.kept.train, self.text)
         self.held_out = self._batches("heldout", self.kept.held_out[:MEASURED])
         before = self._measured() if self.kept.held_out else {}
         loop = self._loop(progress, began)
@@ -96,14 +100,14 @@ class PreferenceRun:
             )
         return kept
 
-    def _batches(self, split: str, records: Sequence[Any]) -> RecordBatches:
+    def _batches(self, split: str, records: Sequence[Any], text: PlainText | None = None) -> RecordBatches:
         """Batches of records, with the reference's word on each where the method asks for it."""
         trees = [record.tree for record in records]
         answers = torch.zeros(sum(len(tree.branches) for tree in trees))
         if self.settings.method in WITH_REFERENCE and trees:
             folder = self.out / "reference" / split
             answers = reference_logprobs(folder, self.reference, trees, self.stage.dtype, "data")
-        return RecordBatches(records, answers, self.settings, self.reference, self.stage.dtype)
+        return RecordBatches(records, answers, self.settings, self.reference, self.stage.dtype, text)
 
     def _loop(self, progress: Progress, began: float) -> Loop:
         parameters = list(self.model.parameters())
@@ -187,7 +191,8 @@ class RecordBatches:
     """Records in an order drawn anew each epoch, each with what the reference says of its answers.
 
     draws: prompts, with all their pairs; kto: answers. a_batch: records of a batch, in the mean.
-    reference: (S,) in the records' order. model: asked for answers after other prompts (kto).
+    reference: (S,) in the records' order. model: asked for answers after other prompts (kto). text: learnt
+    beside them.
     """
 
     def __init__(
@@ -197,8 +202,9 @@ class RecordBatches:
         settings: PreferenceSettings,
         model: Any,
         dtype: torch.dtype | None,
+        text: PlainText | None = None,
     ) -> None:
-        self.records, self.model, self.dtype = records, model, dtype
+        self.records, self.model, self.dtype, self.text = records, model, dtype, text
         self.answers = reference.view(len(records), -1) if records else reference
         place = settings.batch, settings.seed
         self.draws: Draws
@@ -210,7 +216,8 @@ class RecordBatches:
 
     def next(self) -> PairBatch | JudgedBatch:
         """The next batch."""
-        return self.of(self.draws.next())
+        batch = self.of(self.draws.next())
+        return replace(batch, text=self.text.next()) if self.text else batch
 
     def once(self) -> list[PairBatch | JudgedBatch]:
         """All records once, in their order."""
@@ -231,12 +238,15 @@ class RecordBatches:
         return JudgedBatch(trees, torch.tensor(labels), answers[:, 0], others, said)
 
     def state_dict(self) -> dict[str, Any]:
-        """The position."""
-        return self.draws.state_dict()
+        """The position, in the text too."""
+        text = {"text": self.text.state_dict()} if self.text else {}
+        return {**self.draws.state_dict(), **text}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue at a position."""
         self.draws.load_state_dict(state)
+        if self.text:
+            self.text.load_state_dict(state["text"])
 
 
 def mismatched(trees: Sequence[Tree]) -> list[Tree]:

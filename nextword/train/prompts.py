@@ -15,8 +15,10 @@ from nextword.tokenizer.chat import ChatTemplate
 from nextword.train.branches import Branch
 from nextword.train.comparisons import Draws, tree_of
 from nextword.train.left_out import LeavesOut
+from nextword.train.plain_text import PlainText
 from nextword.train.policy_losses import AdaptiveKL
 from nextword.train.rollout import question_of
+from nextword.train.step import Batch
 
 
 @dataclass(frozen=True)
@@ -87,18 +89,22 @@ def _prompt(record: dict[str, Any]) -> Conversation:
 
 @dataclass(frozen=True)
 class Asked:
-    """The prompts of step `number` (from 1), and the seed of their answers."""
+    """The prompts of step `number` (from 1), the seed of their answers, and plain text to learn beside."""
 
     numbers: list[int]
     seed: int
     number: int
+    text: Batch | None = None
 
 
 class PromptBatches:
     """Prompts in an order drawn anew each epoch, and what a run must remember between two steps of them."""
 
-    def __init__(self, prompts: int, batch: int, seed: int, control: AdaptiveKL) -> None:
-        self.draws, self.seed, self.control = Draws(prompts, batch, seed), seed, control
+    def __init__(
+        self, prompts: int, batch: int, seed: int, control: AdaptiveKL, text: PlainText | None = None
+    ) -> None:
+        """text: learnt beside, some rows a step."""
+        self.draws, self.seed, self.control, self.text = Draws(prompts, batch, seed), seed, control, text
         self.first_length: float | None = None
         """Mean tokens of the very first answers."""
 
@@ -106,13 +112,18 @@ class PromptBatches:
         """The next step's prompts."""
         numbers = self.draws.next()
         number = self.draws.taken // self.draws.batch
-        return Asked(numbers, self.seed * 1_000_003 + number, number)
+        text = self.text.next() if self.text else None
+        return Asked(numbers, self.seed * 1_000_003 + number, number, text)
 
     def state_dict(self) -> dict[str, Any]:
-        """The position, the leash and the first length."""
-        return {**self.draws.state_dict(), "kl_coef": self.control.coef, "first_length": self.first_length}
+        """The position, in the text too, the leash and the first length."""
+        text = {"text": self.text.state_dict()} if self.text else {}
+        own = {"kl_coef": self.control.coef, "first_length": self.first_length}
+        return {**self.draws.state_dict(), **own, **text}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue there."""
         self.draws.load_state_dict(state)
         self.control.coef, self.first_length = float(state["kl_coef"]), state["first_length"]
+        if self.text:
+            self.text.load_state_dict(state["text"])

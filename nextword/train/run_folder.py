@@ -77,10 +77,16 @@ def inputs(**given: Path | Sequence[Path] | str) -> dict[str, dict[str, str]]:
     return {INPUTS: {name: one if isinstance(one, str) else content_of(one) for name, one in given.items()}}
 
 
-def learnt_from(assistant: Path, data: Sequence[Path]) -> dict[str, Any]:
-    """The facts of a stage that goes on from an assistant, with files of data."""
+def learnt_from(assistant: Path, data: Sequence[Path], tokens: Path | None = None) -> dict[str, Any]:
+    """The facts of a stage that goes on from an assistant, with files of data and perhaps plain text."""
     names = [str(path) for path in data]
-    return {"data": names, **inputs(assistant=engine.model_folder(assistant), data=data)}
+    read = inputs(assistant=engine.model_folder(assistant), data=data, **with_text(tokens))
+    return {"data": names, **read}
+
+
+def with_text(tokens: Path | None) -> dict[str, Path]:
+    """The input that plain text is, where there is any."""
+    return {} if tokens is None else {"tokens": tokens}
 
 
 def content_of(paths: Path | Sequence[Path]) -> str:

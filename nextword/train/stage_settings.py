@@ -36,6 +36,14 @@ class StageSettings:
             raise BadInput("epochs, minutes and steps are all 0", do="say how long to train")
 
 
+@dataclass(frozen=True)
+class AlignmentSettings(StageSettings):
+    """How to train what comes after finetuning; plain text may be learnt beside it (`plain_text.py`)."""
+
+    ptx_weight: float = option(0.0, "weight of -ln p a token of plain text (--tokens), added", least=0)
+    ptx_rows: int = option(1, "rows of plain text a step, of 512 tokens at most", least=1)
+
+
 def check_choice(settings: object, name: str, choices: tuple[str, ...]) -> None:
     """BadInput when a setting is none of its choices."""
     value = getattr(settings, name)

@@ -58,10 +58,11 @@ def pydoc(title, *entries):
 
 def test_an_entry_asked_for_by_its_whole_name_comes_first(tmp_path):
     others = [f"{letter}_thing(x)\n    Do {letter}." for letter in "abcdefgh"]
+    calls = ["save(x)\n    store.save: call store.save.", "store_save(x)\n    call: store.save."]
     pages = [
         document(pydoc("store", *others, "save(file, data)\n    Write it."), "http://a/store.html"),
-        document(pydoc("store.lib", "save(x)\n    As store.save.", "store_save(x)\n    As store.save."), "http://a/lib.html"),
-    ]  # fmt: skip
+        document(pydoc("store.lib", *calls), "http://a/lib.html"),
+    ]
     with Index.build(pages, tmp_path / "search.db") as built:
         for question in ("How do I call store.save?", "store.save는 어떻게 호출하나요?"):
             assert built.search(question, 1)[0].text.startswith("save(file, data)")
