@@ -174,14 +174,14 @@ def our_loop(folder: Path, stage: str, precision: str, way: str, out: Path, proc
     if stage == "dpo":
         preferring = PreferenceSettings(method="dpo", batch=PAIRS, held_out=0, **common)
         files = [folder / "comparisons.jsonl"]
-        preference = PreferenceRun(preferring, folder / "model", files, out, processes)
+        preference = PreferenceRun(preferring, folder / "model", files, None, out, processes)
         preference.train_batches = preference._batches("train", preference.kept.train)
         return preference._loop(quiet, began)
     acting = PolicySettings(
         method=stage, batch=PROMPTS, samples=SAMPLES, answer_tokens=NEW, max_kl=0, max_growth=0, **common
     )
     prompts = list(read_conversations(folder / "prompts.jsonl"))
-    policy = PolicyRun(acting, folder / "model", prompts, reward, out, processes, None)
+    policy = PolicyRun(acting, folder / "model", prompts, reward, None, out, processes, None)
     return policy._loop(quiet, began)
 
 
