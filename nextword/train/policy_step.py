@@ -59,11 +59,13 @@ class Experience:
     """What a step has to learn from: a tree for each prompt, and (S, A) tensors of its answers.
 
     old_values, returns: ppo's, else zeros. ref: the reference's log-probabilities, old ones where not asked.
-    written: the answer that each prompt had, where it is to be learnt too.
+    written: the answer that each prompt had, where it is to be learnt too; apart: those of prompts whose own
+    answers teach nothing.
     """
 
     trees: Sequence[Tree]
     written: Sequence[Branch | None]
+    apart: Sequence[Tree]
     mask: Tensor
     old: Tensor
     ref: Tensor
@@ -72,13 +74,15 @@ class Experience:
     returns: Tensor
 
     def of(self, kept: Tensor) -> Experience:
-        """Of these trees only: (P,) bool."""
+        """Of these trees only, (P,) bool; what was written to the other prompts stays."""
         rows = kept.repeat_interleave(len(self.mask) // len(self.trees))
         flags = kept.tolist()
         trees = list(compress(self.trees, flags))
         written = list(compress(self.written, flags))
+        left = zip(self.trees, self.written, flags, strict=True)
+        apart = [Tree(tree.prefix, (branch,)) for tree, branch, flag in left if branch and not flag]
         parts = (self.mask, self.old, self.ref, self.advantages, self.old_values, self.returns)
-        return Experience(trees, written, *(part[rows] for part in parts))
+        return Experience(trees, written, apart, *(part[rows] for part in parts))
 
 
 class PolicyStep:
@@ -123,8 +127,9 @@ class PolicyStep:
         if "kl" in facts:
             self.batches.control.update(facts["kl"])
         loss, norm = torch.zeros(()), torch.zeros(())
-        if bool(kept.any()):
-            loss, norm, learnt = self._learn(experience.of(kept), batch.text)
+        experience = experience.of(kept)
+        if experience.trees or experience.apart or batch.text is not None:
+            loss, norm, learnt = self._learn(experience, batch.text)
             facts |= learnt
         facts["rollout_share"] = took / (self.clock() - begin)
         return StepResult(loss, norm, sum(len(one.ids) for one in trajectories), facts)
@@ -173,7 +178,7 @@ class PolicyStep:
             facts["dropped"] = 1 - float(kept.float().mean())
         tensors = (mask, old, ref, advantages, values, returns)
         written = [self.written[number] if self.settings.sft_weight else None for number in batch.numbers]
-        return Experience(trees, written, *(tensor.to(self.device) for tensor in tensors)), kept, facts
+        return Experience(trees, written, (), *(tensor.to(self.device) for tensor in tensors)), kept, facts
 
     def _leash(
         self, batch: Asked, trees: Sequence[Tree], old: Tensor, mask: Tensor
@@ -241,19 +246,27 @@ class PolicyStep:
 
     def _loss(self, seen: Experience, text: Batch | None) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the answers, and of the written ones and the plain text beside them."""
-        forest, own = with_written(seen.trees, seen.written)
-        packed = pack_trees(forest).to(self.device)
-        scored = token_logprobs(self.learners.policy, packed, self.dtype)
-        loss, facts = self._policy_loss(seen, packed, scored, own.to(self.device))
-        is_written = ~own.to(self.device)[packed.sequence]
-        if bool(is_written.any()):
-            written_loss = -scored.logprobs[is_written].mean()
-            facts |= {"written_loss": written_loss.detach()}
-            loss = loss + self.settings.sft_weight * written_loss
+        loss, facts = self._answers_loss(seen)
         if text is not None:
             said = text_loss(self.learners.policy, text, self.dtype)
             facts |= {"text_loss": said.detach()}
             loss = loss + self.settings.ptx_weight * said
+        return loss, facts
+
+    def _answers_loss(self, seen: Experience) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, facts = torch.zeros((), device=self.device), dict[str, Tensor]()
+        forest, own = with_written(seen.trees, seen.written, seen.apart)
+        if not forest:
+            return loss, facts
+        packed, own = pack_trees(forest).to(self.device), own.to(self.device)
+        scored = token_logprobs(self.learners.policy, packed, self.dtype)
+        if seen.trees:
+            loss, facts = self._policy_loss(seen, packed, scored, own)
+        is_written = ~own[packed.sequence]
+        if bool(is_written.any()):
+            written_loss = -scored.logprobs[is_written].mean()
+            facts |= {"written_loss": written_loss.detach()}
+            loss = loss + self.settings.sft_weight * written_loss
         return loss, facts
 
     def _policy_loss(
@@ -302,14 +315,19 @@ class PolicyStep:
         return max(norms, key=lambda norm: not bool(norm.isfinite()))
 
 
-def with_written(trees: Sequence[Tree], written: Sequence[Branch | None]) -> tuple[list[Tree], Tensor]:
-    """Trees with the written answer as a last branch, where there is one; (S',) which branches are not."""
+def with_written(
+    trees: Sequence[Tree], written: Sequence[Branch | None], apart: Sequence[Tree] = ()
+) -> tuple[list[Tree], Tensor]:
+    """Trees with the written answer as a last branch, where there is one, then those that are only written.
+
+    And (S',) which branches are not written.
+    """
     forest, own = [], []
     for tree, branch in zip(trees, written, strict=True):
         more = (branch,) if branch else ()
         forest.append(Tree(tree.prefix, tree.branches + more))
         own += [True] * len(tree.branches) + [False] * len(more)
-    return forest, torch.tensor(own)
+    return [*forest, *apart], torch.tensor(own + [False] * len(apart), dtype=torch.bool)
 
 
 def _rows(lists: Sequence[Sequence[float]]) -> Tensor:

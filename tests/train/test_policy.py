@@ -86,6 +86,15 @@ def test_written_answers_are_learnt_beside_the_policy_s_own(assistant, tmp_path,
     assert losses[-1] < losses[0] / 2
 
 
+def test_what_was_written_is_learnt_where_a_group_teaches_nothing(assistant, tmp_path):
+    written = [Conversation([*one.messages, Message("assistant", "abc")], meta=one.meta) for one in PROMPTS]
+    settings = replace(QUICK, kl_coef=0.0, sft_weight=1.0, steps=8)
+    align_by_policy(settings, assistant, [*written[:-1], PROMPTS[-1]], lambda talk: 0.0, tmp_path)
+    found = lines(tmp_path)
+    assert all(line["dropped"] == 1 for line in found)
+    assert found[-1]["written_loss"] < found[0]["written_loss"] / 2
+
+
 def test_the_written_answer_is_no_part_of_the_policy_s_loss(assistant):
     opened = Assistant.open(assistant, torch.device("cpu"))
     own = [Branch((5, 6, 7), (1, 1, 1)), Branch((8, 9), (1, 1))]
