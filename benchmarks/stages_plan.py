@@ -53,7 +53,7 @@ class Plan:
     ppo_sft: float = 20.0
     """Weight of the written answers' own loss, as InstructGPT mixed other text in."""
     ppo_prompts: int = 2_400
-    asked: int = 300
+    asked: int = 600
     """Held-out questions that everyone answers."""
     kl_prompts: int = 64
     hh_pairs: int = 800

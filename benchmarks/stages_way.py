@@ -72,7 +72,7 @@ class Way:
         known = read_json(self.path) if self.path.exists() else {}
         self.steps: dict[str, dict[str, Any]] = known.get("steps", {})
         self.walked: float = known.get("walked", 0.0)
-        """Seconds that this took, steps side by side counted once."""
+        """Seconds that this took: steps side by side count once, one done again as it was last."""
 
     def take(self) -> None:
         """Take every step that is not done, each as soon as those it builds on are."""
@@ -106,6 +106,7 @@ class Way:
         key = self._key(step)
         known = self.steps.get(step.name)
         if known is None or known["key"] != key:
+            self.walked -= self._part(known)
             shutil.rmtree(self.folder / step.name, ignore_errors=True)
             known = {"key": key, "wall": 0.0, "cpu": 0.0, "begun": 0, "ended": 0, "is_done": False}
         self.steps[step.name] = {**known, "begun": known["begun"] + 1}
@@ -114,6 +115,11 @@ class Way:
         words = [*launched_by(step.processes), *self.command(step.name)]
         more = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", WALKER: str(os.getpid())}
         return Going(step, subprocess.Popen(words, env={**os.environ, **more}))
+
+    def _part(self, known: dict[str, Any] | None) -> float:
+        """Of the seconds that all of this took, the part that a step's time is of all steps' times."""
+        every = sum(step["wall"] for step in self.steps.values())
+        return self.walked * known["wall"] / every if known and every else 0.0
 
     def _has_ended(self, one: Going, wait: bool = False) -> bool:
         """Whether a step's process is over; its times and its result are kept then."""

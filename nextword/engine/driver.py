@@ -58,7 +58,7 @@ class Batch(Protocol):
         ...
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only, in this order."""
+        """Go on with these rows only, in this order; a row named twice goes on as two."""
         ...
 
     def close(self) -> None:

@@ -4,12 +4,14 @@ A small model that has read a page in its prompt still writes what it remembers 
 there: in a trial it answered 91 of 150 questions with the page before it, and 133 when its answer was held
 to the page. So the model is let to write as it likes until it opens a quotation mark, and from there on only
 two kinds of tokens are allowed: those that go on verbatim from some place in the page, and those that close
-the quotation mark. What is left of its probabilities decides where the quote begins and where it ends.
+the quotation mark. A few beginnings go on side by side, each with the likeliest token that is allowed, and
+the best whole quote wins: a beginning may be likely and lead nowhere that the model would go.
 
 The rule is about bytes, not tokens, since a page is rarely cut into tokens the way an answer is (a token may
 begin before the quote and end after it: `."`). A trie of the vocabulary finds the allowed tokens at a place
 in a few steps, whatever the vocabulary's size. The places still possible are kept together, so a quote that
-stands twice in the page is one candidate. The search is greedy: beams gained nothing in trials.
+stands twice in the page is one candidate. A quote may begin with the space before its first word, which it
+is then rid of: small models copy a page's tokens, and there the space belongs to the word.
 
 The text between the marks is data that someone else wrote: it is returned with its place, to be shown as a
 quotation and linked, never to be obeyed.
@@ -17,11 +19,14 @@ quotation and linked, never to be obeyed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextword.common.errors import BadInput
 from nextword.common.language_model import LanguageModel
@@ -36,6 +41,9 @@ LEAD = 48
 """Tokens that the model may write before its quotation mark."""
 LONGEST = 96
 """Tokens of a quote."""
+SPACES = b" \t\r\n\f\v"
+BEGINNINGS, HOPELESS = 4, 5.0
+"""Beginnings that go on side by side, but none that is so many nats less likely than the likeliest."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,8 @@ class Quoter:
             raise TooLong(what, do="show the model a shorter passage")
         batch, logits = driver.begin([prompt], room)
         try:
-            return self._answer(batch, logits[0], page, room)
+            side_by_side = min(BEGINNINGS, driver.rows(len(prompt) + room))
+            return self._answer(batch, logits[0], page, room, side_by_side)
         finally:
             batch.close()
 
@@ -99,7 +108,9 @@ class Quoter:
     def _trie(self) -> _Trie:
         return _Trie(self.model.vocabulary)
 
-    def _answer(self, batch: Batch, logits: Logits, page: str, room: int) -> Quote | Unquoted:
+    def _answer(
+        self, batch: Batch, logits: Logits, page: str, room: int, side_by_side: int
+    ) -> Quote | Unquoted:
         vocabulary, lead = self.model.vocabulary, b""
         for _ in range(min(LEAD, room - 4)):
             id = int(np.argmax(logits[: vocabulary.vocab_size]))
@@ -120,7 +131,8 @@ class Quoter:
             room -= 1
         else:
             logits = self._opened(batch, b"")
-        return self._quoted(batch, logits, page, lead.decode("utf-8", "replace"), min(LONGEST, room - 2))
+        begun = self._begun(logits, page.encode("utf-8", "surrogatepass"))[:side_by_side]
+        return self._quoted(batch, begun, page, lead.decode("utf-8", "replace"), min(LONGEST, room - 2))
 
     def _opened(self, batch: Batch, before: bytes) -> Logits:
         """Write a quotation mark in the model's place."""
@@ -129,36 +141,97 @@ class Quoter:
             logits = batch.step([id])[0]
         return logits  # type: ignore[no-any-return]
 
-    def _quoted(self, batch: Batch, logits: Logits, page: str, lead: str, room: int) -> Quote:
+    def _quoted(self, batch: Batch, begun: list[_Begun], page: str, lead: str, room: int) -> Quote:
+        """The best of the quotes that have begun, each with one token that is yet to be read."""
+        if not begun:  # the page has nothing to quote
+            return Quote("", 0, 0, lead, 0.0)
         text = page.encode("utf-8", "surrogatepass")
-        places = {place: place for place in _beginnings(text)}  # where the quote is now: where it began
-        best, scores = None, []
-        for taken in range(room):
-            onward, closing = self._trie.allowed(text, places.keys(), may_close=taken > 0)
-            allowed = [*onward, *closing]
-            if not allowed:
+        going, on = begun, [0] * len(begun)
+        for _ in range(room - 1):
+            batch.keep(on)
+            rows = batch.step([one.token for one in going])
+            on = [n for n, one in enumerate(going) if self._goes_on(one, rows[n], text)]
+            going = [going[n] for n in on]
+            if not going:
                 break
-            chances = log_softmax(logits[allowed])
-            chosen = allowed[int(np.argmax(chances))]
-            scores.append(float(chances.max()))
-            if chosen in closing:
-                place = closing[chosen]
-                best = (places[place[0]], place[1])
-                break
-            places = {end: places[begin] for begin, end in onward[chosen]}
-            logits = batch.step([chosen])[0]
-        if best is None:  # it never closed, or the page has nothing to quote
-            best = next(((began, end) for end, began in places.items()), (0, 0))
-        start, end = (len(text[:n].decode("utf-8", "replace")) for n in best)
-        return Quote(page[start:end], start, end, lead, float(np.mean(scores)) if scores else 0.0)
+        whole = [one for one in begun if one.end is not None]
+        best = max(whole or begun, key=lambda one: one.score)  # one that never closed, if need be
+        start, end = (len(text[:n].decode("utf-8", "replace")) for n in best.place)
+        start += len(page[start:end]) - len(page[start:end].lstrip())
+        return Quote(page[start:end], start, end, lead, float(np.mean(best.among)))
+
+    def _begun(self, logits: Logits, text: bytes) -> list[_Begun]:
+        """The likeliest beginnings."""
+        onward, _ = self._trie.allowed(text, _beginnings(text), may_close=False)
+        chances = self._chances(logits)
+        first = sorted(onward, key=lambda id: -chances[id])[:BEGINNINGS]
+        begun = []
+        for id in first:
+            if chances[id] >= chances[first[0]] - HOPELESS:
+                begun.append(_Begun({end: begin for begin, end in onward[id]}, id))
+                begun[-1].take(id, chances, list(onward))
+        return begun
+
+    def _chances(self, logits: Logits) -> NDArray[np.float64]:
+        return log_softmax(logits[: self.model.vocabulary.vocab_size])
+
+    def _goes_on(self, one: _Begun, logits: Logits, text: bytes) -> bool:
+        """Take the likeliest token that is allowed; False when it closed the quote, or there is none."""
+        onward, closing = self._trie.allowed(text, one.places, may_close=True)
+        allowed = [*onward, *closing]
+        if not allowed:
+            return False
+        chances = self._chances(logits)
+        chosen = max(allowed, key=lambda id: chances[id])
+        one.take(chosen, chances, allowed)
+        if chosen in closing:
+            place, one.end = closing[chosen]
+            one.places = {one.end: one.places[place]}
+            return False
+        one.places = {end: one.places[begin] for begin, end in onward[chosen]}
+        return True
+
+
+@dataclass
+class _Begun:
+    """A quote on its way. places: where it may be in the page now, and where it began then."""
+
+    places: dict[int, int]
+    token: int
+    end: int | None = None
+    chances: list[float] = field(default_factory=list)
+    """ln p of each token."""
+    among: list[float] = field(default_factory=list)
+    """The same, of what was allowed."""
+
+    def take(self, token: int, chances: NDArray[np.floating], allowed: Sequence[int]) -> None:
+        """Go on with a token."""
+        self.token = token
+        self.chances.append(float(chances[token]))
+        self.among.append(float(chances[token] - np.logaddexp.reduce(chances[allowed])))
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it begins and ends in the page."""
+        end, begin = next(iter(self.places.items()))
+        return begin, end
+
+    @property
+    def score(self) -> float:
+        """ln p of the whole over the root of its tokens: between the sum, which likes few, and the mean."""
+        return sum(self.chances) / math.sqrt(len(self.chances))
 
 
 def _beginnings(text: bytes) -> list[int]:
-    """Where a quote may begin: at the first letter of a word or a sign, not within a word."""
+    """Where a quote may begin: at the first letter of a word or a sign, or at the space before it."""
     found, within = [], False
     for place, byte in enumerate(text):
         is_word = _is_word(byte)
-        if not chr(byte).isspace() and not (is_word and within):
+        if byte in SPACES:
+            may_begin = text[place + 1 : place + 2].strip(SPACES) != b""
+        else:
+            may_begin = not (is_word and within)
+        if may_begin:
             found.append(place)
         within = is_word
     return found
@@ -195,7 +268,7 @@ class _Trie:
                 node.setdefault(-1, id)
 
     def allowed(
-        self, text: bytes, places: Any, may_close: bool
+        self, text: bytes, places: Iterable[int], may_close: bool
     ) -> tuple[dict[int, list[tuple[int, int]]], dict[int, tuple[int, int]]]:
         """(token -> [(place, where it leads)], token that closes -> (place, where the quote ends))."""
         onward: dict[int, list[tuple[int, int]]] = {}

@@ -124,8 +124,8 @@ class RunCDriver:
                 raise Failure(
                     what, where=self.name, do="let other requests end first, or ask for fewer tokens"
                 )
-            dealt = self._free[-count:]
-            del self._free[-count:]
+            left = len(self._free) - count
+            dealt, self._free = self._free[left:], self._free[:left]
             return dealt
 
     def take_back(self, pages: list[int]) -> None:
@@ -165,10 +165,28 @@ class RunCBatch:
         return self.read([[token] for token in tokens])
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only; the others' pages go back at once."""
+        """Go on with these rows only; the others' pages go back at once.
+
+        One named twice goes on as two, the second with pages of its own.
+        """
+        again = [row for at, row in enumerate(rows) if row in rows[:at]]
+        spare = self.driver.deal(sum(len(self.pages[row]) for row in again))
         for row in set(range(len(self.pages))) - set(rows):
             self.driver.take_back(self.pages[row])
-        self.pages, self.lengths = [self.pages[row] for row in rows], [self.lengths[row] for row in rows]
+        kept: list[list[int]] = []
+        for at, row in enumerate(rows):
+            pages = self.pages[row]
+            if row in rows[:at]:
+                pages, spare = self._copied(row, spare[: len(pages)]), spare[len(pages) :]
+            kept.append(pages)
+        self.pages, self.lengths = kept, [self.lengths[row] for row in rows]
+
+    def _copied(self, row: int, pages: list[int]) -> list[int]:
+        """Pages that hold the same as a row's."""
+        used = -(-self.lengths[row] // PAGE)
+        for source, target in zip(self.pages[row][:used], pages, strict=False):
+            self.driver.model.copy_page(source, target)
+        return pages
 
     def close(self) -> None:
         """Give every page back."""

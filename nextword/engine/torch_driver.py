@@ -113,7 +113,7 @@ class TorchBatch:
 
     @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only."""
+        """Go on with these rows only; one named twice goes on as two."""
         self.cache.keep(rows)
         self.positions = self.positions[torch.tensor(rows, device=self.device)]
 

@@ -70,7 +70,7 @@ class PrefixCache:
         return mixed.reshape(B, H, 1, D)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only, in this order, and with their prompts."""
+        """Go on with these rows only, in this order, and with their prompts; one named twice as two."""
         chosen = torch.tensor(rows, device=self.keys.device)
         self.keys, self.values = self.keys[:, chosen], self.values[:, chosen]
         owners = [self.owners[row] for row in rows]

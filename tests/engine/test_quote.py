@@ -36,24 +36,66 @@ class Wishful:
         self.noise = np.random.default_rng(seed)
 
     def rows(self, positions):
-        return 1
+        return 9
 
     def begin(self, prompts, room):
-        self.said, self.left = 0, room
+        self.said, self.left, self.rows_now = 0, room, len(prompts)
         return self, self._logits()
 
     def step(self, tokens):
+        assert len(tokens) == self.rows_now
         self.said += 1
         self.left -= 1
         assert self.left >= 0, "more tokens than there was room for"
         return self._logits()
 
+    def keep(self, rows):
+        assert rows and set(rows) <= set(range(self.rows_now))
+        self.rows_now = len(rows)
+
     def close(self):
         self.said = -1
 
     def _logits(self):
-        logits = self.noise.standard_normal((1, self.vocab_size)).astype(np.float32)
-        logits[0, self.wish[min(self.said, len(self.wish) - 1)]] += 50
+        logits = self.noise.standard_normal((self.rows_now, self.vocab_size)).astype(np.float32)
+        logits[:, self.wish[min(self.said, len(self.wish) - 1)]] += 50
+        return logits
+
+
+class Torn:
+    """A driver with two wishes: the first word of one is likelier, but it leads nowhere in the page."""
+
+    name, context = "torn", 4096
+
+    def __init__(self, tokenizer, likelier, better):
+        self.vocab_size, self.tokenizer = tokenizer.vocab_size, tokenizer
+        self.wishes = [
+            [*tokenizer.encode(f'"{wish}"'), tokenizer.special[END]] for wish in (likelier, better)
+        ]
+
+    def rows(self, positions):
+        return 9
+
+    def begin(self, prompts, room):
+        self.said = [()] * len(prompts)
+        return self, self._logits()
+
+    def step(self, tokens):
+        self.said = [(*said, token) for said, token in zip(self.said, tokens, strict=True)]
+        return self._logits()
+
+    def keep(self, rows):
+        self.said = [self.said[row] for row in rows]
+
+    def close(self):
+        pass
+
+    def _logits(self):
+        logits = np.zeros((len(self.said), self.vocab_size), dtype=np.float32)
+        for row, said in enumerate(self.said):
+            for wish, more in zip(self.wishes, (9.0, 8.0), strict=True):
+                if tuple(wish[: len(said)]) == said and len(said) < len(wish):
+                    logits[row, wish[len(said)]] += more
         return logits
 
 
@@ -74,6 +116,21 @@ def test_an_invented_word_cannot_be_said(tokenizer):
     found = quoted(tokenizer, '"Serialize obj to a XML formatted str."')
     assert found.text in PAGE
     assert found.text.startswith("Serialize obj to a ")
+
+
+def test_a_likelier_beginning_that_leads_nowhere_does_not_win(tokenizer):
+    model = LocalModel(
+        Torn(tokenizer, "dumps what is given", "loads(s)"), tokenizer, [tokenizer.special[END]]
+    )
+    found = Quoter(model).quote(Conversation([Message("user", "q"), Message("tool", PAGE)]), PAGE)
+    assert found.text == "loads(s)"
+
+
+def test_a_token_that_has_the_space_before_the_word_may_begin_a_quote(tokenizer):
+    page = "save(file, bitorder='big')"
+    assert len(tokenizer.encode(" bitorder")) < len(tokenizer.encode(" ")) + len(tokenizer.encode("bitorder"))
+    found = quoted(tokenizer, "\" bitorder='big'\"", page)
+    assert found.text == "bitorder='big'" == page[found.start : found.end]
 
 
 def test_korean_is_quoted_and_placed_by_its_characters(tokenizer):

@@ -11,9 +11,12 @@ import nextword.engine as engine
 from nextword.common.errors import BadInput, Corrupt, Failure
 from nextword.common.language_model import LanguageModel, Request, Sampling
 from nextword.common.progress import Progress
+from nextword.common.records import Conversation, Message
+from nextword.engine.quote import Quoter
 from nextword.evaluate.next_word import next_words
 from nextword.model.checkpoint import save_checkpoint
 from nextword.release.parameters import write_parameters
+from nextword.tokenizer.special import CHAT_TEMPLATE
 
 TEXTS = ["def", "An error a person can act on: what is wrong", "한국어", "x = 1\n", "the the the the"]
 
@@ -30,6 +33,16 @@ def gguf(need, tiny_model, tiny_tokenizer_folder, tmp_path):
 @pytest.fixture
 def runc(gguf):
     return engine.open(gguf, threads=1)
+
+
+class Speaking:
+    """A vocabulary with a chat template."""
+
+    def __init__(self, vocabulary):
+        self.vocabulary, self.chat_template = vocabulary, CHAT_TEMPLATE
+
+    def __getattr__(self, name):
+        return getattr(self.vocabulary, name)
 
 
 def requests(sampling=None, n=24):
@@ -96,6 +109,26 @@ def test_every_page_comes_back(runc, heard):
     assert len(runc.driver._free) < free
     half.close()
     assert sorted(runc.driver._free) == list(range(free))
+
+
+def test_a_row_named_twice_goes_on_as_two_with_pages_of_their_own(runc, model):
+    free, prompts = len(runc.driver._free), [[5, 6, 7], [9] * 70]
+    batches = [one.driver.begin(prompts, 20)[0] for one in (runc, model)]
+    for tokens, rows in (([1, 2], [1, 0, 1, 1]), ([3, 4, 5, 6], [3, 0, 0, 2]), ([7, 8, 9, 10], [0, 1, 2, 3])):
+        ours, torchs = (batch.step(tokens) for batch in batches)
+        assert ours == pytest.approx(torchs, abs=1e-4)
+        for batch in batches:
+            batch.keep(rows)
+    batches[0].close()
+    assert sorted(runc.driver._free) == list(range(free))
+
+
+def test_quotes_are_torchs(runc, model):
+    page = "dumps(obj) Serialize obj. loads(s) Deserialize s."
+    for one in (runc, model):
+        one.vocabulary = Speaking(one.vocabulary)
+    asked = Conversation([Message("user", "What?"), Message("tool", page)])
+    assert Quoter(runc).quote(asked, page).text == Quoter(model).quote(asked, page).text != ""
 
 
 def test_a_request_that_finds_no_pages_fails_with_one_line(runc, heard):

@@ -46,10 +46,10 @@ def test_rows_that_are_kept_go_on_as_they_were_and_unused_prompts_are_let_go(mod
     rows = [list(PROMPTS[owner]) for owner in (0, 0, 1, 2, 2, 2)]
     batch, _ = TorchDriver(model).begin(rows, room=4)
     batch.step([1, 2, 3, 4, 5, 6])
-    kept = [5, 1, 3]
+    kept = [5, 1, 5, 3]  # one of them twice
     batch.keep(kept)
-    logits = batch.step([7, 8, 9])
-    rows = [[*rows[row], row + 1, token] for row, token in zip(kept, (7, 8, 9), strict=True)]
+    logits = batch.step([7, 8, 10, 9])
+    rows = [[*rows[row], row + 1, token] for row, token in zip(kept, (7, 8, 10, 9), strict=True)]
     expected = torch.stack([plain(model, row) for row in rows])
     torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=0, atol=1e-5)
     assert batch.cache.prompt_keys.shape[1] == 2
