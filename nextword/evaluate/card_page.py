@@ -116,7 +116,8 @@ def _cell(line: Line, stage: str) -> str:
         return f"<strong>{shown}</strong>"
     ends = f"{value(line.key, found.low)} – {value(line.key, found.high)}"
     is_same = len({cell.count for cell in line.cells.values()}) == 1
-    return f"<strong>{shown}</strong>{_under(ends if is_same else f'{ends}, n = {found.count:,}')}"
+    count = "" if is_same else _under(f"n = {found.count:,}")
+    return f"<strong>{shown}</strong>{_under(ends)}{count}"
 
 
 def _chart(line: Line) -> str:
