@@ -146,14 +146,16 @@ class Quoter:
         if not begun:  # the page has nothing to quote
             return Quote("", 0, 0, lead, 0.0)
         text = page.encode("utf-8", "surrogatepass")
-        going, on = begun, [0] * len(begun)
+        going = begun
+        batch.keep([0] * len(begun))
         for _ in range(room - 1):
-            batch.keep(on)
             rows = batch.step([one.token for one in going])
             on = [n for n, one in enumerate(going) if self._goes_on(one, rows[n], text)]
-            going = [going[n] for n in on]
-            if not going:
+            if not on:
                 break
+            if len(on) < len(going):
+                batch.keep(on)
+                going = [going[n] for n in on]
         whole = [one for one in begun if one.end is not None]
         best = max(whole or begun, key=lambda one: one.score)  # one that never closed, if need be
         start, end = (len(text[:n].decode("utf-8", "replace")) for n in best.place)
