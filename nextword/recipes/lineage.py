@@ -103,11 +103,12 @@ def former_files(stage: Path) -> list[Path]:
     """
     stage = _taught(stage)
     if (stage.parent / LINEAGE).is_file():
-        record, paths = stage.parent / LINEAGE, [Path(one.path) for one in Lineage.read(stage.parent).former]
+        record, names = stage.parent / LINEAGE, [one.path for one in Lineage.read(stage.parent).former]
     else:
         record = stage / RUN
         named = read_json(record).get("data") if record.is_file() else None
-        paths = [Path(path) for path in named] if isinstance(named, list) else []
+        names = named if isinstance(named, list) else []
+    paths = [_here(str(name), stage) for name in names]
     if not paths or not all(path.is_file() for path in paths):
         missing = ", ".join(str(path) for path in paths if not path.is_file()) or "no file is named"
         what = f"the conversations it was taught are not here ({missing})"
@@ -122,13 +123,27 @@ def _taught(stage: Path) -> Path:
     """
     passed = [stage]
     while (stage / RUN).is_file() and (model := read_json(stage / RUN).get("assistant")):
-        stage = Path(str(model)).parent.resolve()
+        stage = _here(str(model), stage).parent.resolve()
         if stage in passed:  # `current`, say, which was switched to what had been aligned from it
             what = f"says that it began as {model}, which says that it began as this"
             do = "name the conversations it was taught with --data"
             raise BadInput(what, where=passed[-1] / RUN, do=do)
         passed.append(stage)
     return stage
+
+
+def _here(name: str, stage: Path) -> Path:
+    """Where something that a stage's record names is now.
+
+    Names are often relative to where a command was typed. The run that the stage lies in may have been moved
+    since, or be named from elsewhere, where another run may lie under the old name: so its own comes first.
+    """
+    path = Path(name)
+    if path.is_absolute() and path.exists():
+        return path
+    tails = [path.parts[n:] for n in range(1, len(path.parts) - 1)]  # of two parts or more
+    inside = (run.joinpath(*tail) for run in stage.resolve().parents[:3] for tail in tails)
+    return next((there for there in inside if there.exists()), path)
 
 
 def weights_of(stage: Path) -> str:

@@ -83,6 +83,21 @@ def test_what_was_aligned_from_a_round_was_taught_what_the_round_rehearsed(tmp_p
     assert former_files(tmp_path / "aligned") == [tmp_path / "a.jsonl"]
 
 
+def test_a_run_named_from_elsewhere_is_not_taken_for_the_one_that_lies_under_its_old_name(
+    tmp_path, monkeypatch
+):
+    for where in ("here", "there"):
+        run = tmp_path / where / "runs" / "docs"
+        (run / "seed").mkdir(parents=True)
+        (run / "seed" / "a.jsonl").touch()
+        write_json(run / "finetuned" / "run.json", {"data": ["runs/docs/seed/a.jsonl"]})
+        began_as(run / "aligned", "runs/docs/finetuned/model")
+        (run / "finetuned" / "model").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for run in (tmp_path / "there" / "runs" / "docs", (tmp_path / "here" / "runs" / "docs").rename("moved")):
+        assert former_files(run / "aligned") == [(run / "seed" / "a.jsonl").resolve()]
+
+
 def test_an_assistant_that_says_it_began_as_itself_is_no_endless_search(tmp_path):
     began_as(tmp_path / "aligned", tmp_path / "current" / "model", tmp_path / "comparisons.jsonl")
     (tmp_path / "current").symlink_to("aligned", target_is_directory=True)
