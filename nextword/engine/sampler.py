@@ -37,6 +37,9 @@ from nextword.common.language_model import Sampling
 REPEAT_WINDOW = 64
 """How many of the latest tokens the repeat penalty looks at (llama.cpp's default)."""
 
+BLOCK = 64
+"""Weights that `draw_rows` adds before it looks where the coin falls."""
+
 _WORD = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 
@@ -114,14 +117,28 @@ def is_plain(sampling: Sampling) -> bool:
 
 
 def draw_rows(logits: NDArray[np.floating], coins: Sequence[float]) -> list[tuple[int, float]]:
-    """What `choose` and `logprob` say of each row of finite (B, V) logits where `is_plain`, at once."""
-    scores = np.asarray(logits, dtype=np.float64)
-    above = scores - scores.max(axis=1, keepdims=True)
-    running = np.cumsum(np.exp(above), axis=1)
+    """What `choose` and `logprob` say of each row of finite (B, V) logits where `is_plain`, at once.
+
+    Weights are added in blocks, and only the block on which the coin falls is walked: the running sums are
+    those of step 7 up to the last bit of a float64.
+    """
+    B, V = logits.shape
+    best = logits.max(axis=1)
+    weights = np.zeros((B, -(-V // BLOCK) * BLOCK))
+    of_tokens = weights[:, :V]
+    np.subtract(logits, best[:, None], out=of_tokens, dtype=np.float64)
+    np.exp(of_tokens, out=of_tokens)
+    blocks = weights.reshape(B, -1, BLOCK)
+    sums = blocks.sum(axis=2).cumsum(axis=1)
     found = []
-    for row, one, coin in zip(above, running, coins, strict=True):
-        index = min(int(np.searchsorted(one, coin * one[-1], side="right")), len(one) - 1)
-        found.append((index, float(row[index] - math.log(one[-1]))))
+    for row, coin in enumerate(coins):
+        total = sums[row, -1]
+        wanted = coin * total
+        block = min(int(np.searchsorted(sums[row], wanted, side="right")), sums.shape[1] - 1)
+        before = sums[row, block - 1] if block else 0.0
+        walked = before + blocks[row, block].cumsum()
+        index = min(block * BLOCK + int(np.searchsorted(walked, wanted, side="right")), V - 1)
+        found.append((index, float(logits[row, index]) - float(best[row]) - math.log(total)))
     return found
 
 

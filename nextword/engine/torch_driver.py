@@ -6,6 +6,7 @@ number. Then each row appends its own tokens to a cache that shares the prompts 
 So each row computes what it would alone, up to the order of additions.
 
 Prompts are read `CHUNK` tokens at a time: the mask of a long prompt would otherwise grow with its square.
+Tokens made by many rows for a while are made with packed weights (`model/packed_linear.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor
 from nextword.common.errors import BadInput, Missing
 from nextword.engine.driver import CACHE_BYTES, Logits
 from nextword.model.llama import KVCache, Llama
+from nextword.model.packed_linear import packed
 from nextword.model.prefix_cache import PrefixCache
 
 CHUNK = 512
@@ -26,6 +28,9 @@ CHUNK = 512
 
 LITTLE = 64
 """Tokens of padding that are not worth a pass of their own."""
+
+ROWS_TO_PACK, STEPS_TO_PACK = 4, 16
+"""Rows and new tokens from which on packing the weights pays."""
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -48,7 +53,9 @@ class TorchDriver:
         places = {prompt: n for n, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
         owners = [places[tuple(prompt)] for prompt in prompts]
         cache, is_real, logits = self._read(list(places))
-        batch = TorchBatch(self.model, PrefixCache(cache, is_real, owners, room), list(map(len, prompts)))
+        is_long = len(prompts) >= ROWS_TO_PACK and room >= STEPS_TO_PACK
+        model = packed(self.model) if is_long else self.model
+        batch = TorchBatch(model, PrefixCache(cache, is_real, owners, room), list(map(len, prompts)))
         return batch, logits[owners] if len(places) < len(prompts) else logits
 
     @torch.inference_mode()

@@ -122,7 +122,7 @@ def test_a_setting_outside_its_range_is_refused_by_name(name, value):
 
 @given(some.lists(some.tuples(some.integers(0, 99), coins), min_size=1, max_size=5))
 def test_rows_drawn_together_are_drawn_as_each_alone(given):
-    rows = np.random.default_rng(given[0][0]).normal(size=(len(given), 50)).astype(np.float32)
+    rows = np.random.default_rng(given[0][0]).normal(size=(len(given), 150)).astype(np.float32)
     together = draw_rows(rows, [one for _, one in given])
     for row, (_, one), (id, likely) in zip(rows, given, together, strict=True):
         assert id == choose(row, Sampling(), [], one)
