@@ -19,7 +19,7 @@ def run(
     assistant: Annotated[Path, typer.Argument(help="a run with an assistant, or a checkpoint folder")],
     data: Annotated[list[Path] | None, typer.Option(help="comparisons; with --reward prompts")] = None,
     reward: Annotated[
-        Path | None, typer.Option(help="a reward model, as `nextword reward` makes one")
+        Path | None, typer.Option(help="a reward model, as `nextword reward` makes one, or a run with one")
     ] = None,
     task: Annotated[Path | None, typer.Option(help="questions whose answers a machine can check")] = None,
     closed_book: Annotated[
@@ -32,6 +32,8 @@ def run(
 ) -> None:
     """Align, then say how it ended."""
     out = out or assistant / "aligned"
+    if reward and (reward / "reward" / "model").is_dir():
+        reward = reward / "reward"  # a run with one of its own
     origin(assistant, out)  # an assistant that is not there is refused before the folder is made
     learnt = AlignData(tuple(data or ()), reward, task, closed_book, tokens)
     with working_in(out):

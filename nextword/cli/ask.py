@@ -31,6 +31,8 @@ def run(
     """Search, read, quote."""
     if not question.strip():
         raise BadInput("the question is empty", do="ask something")
+    if pages is None and model.is_file():
+        raise BadInput("a file has no pages beside it", where=model, do="name their index with --pages")
     with Index.open(pages or model / "search.db") as index:
         answer = Answerer(engine.open(model, device=device, assistant=True), index).answer(question)
     print(printable(answer.text))

@@ -61,6 +61,8 @@ def run(
         stages += at_hand(last, pages)
         Quoter(last())  # refuses a model that cannot quote
     asked = list(read_questions(questions)) if questions else []
+    if questions and not asked:
+        raise BadInput("holds no question", where=questions, do="give the held-out questions of a run")
     names = [name.strip() for name in tasks.split(",") if name.strip()]
     papers = papers_of(asked, names, data, settings.most, settings.shots)
     title, made = Path(models[0].rpartition("=")[2]).name, f"{datetime.now(UTC):%Y-%m-%d}"

@@ -8,7 +8,9 @@ import typer
 
 Labels = Annotated[
     str,
-    typer.Option(help="the labels' database, where flags go", envvar="NEXTWORD_LABELS"),
+    typer.Option(
+        "--labels", "--database", help="the labels' database, where flags go", envvar="NEXTWORD_LABELS"
+    ),
 ]
 Project = Annotated[str, typer.Option(help="the project of the labels")]
 LABELS, PROJECT = "runs/label/labels.db", "default"

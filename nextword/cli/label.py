@@ -35,7 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-DATABASE = typer.Option(help="an SQLite file, or postgresql://...", envvar="NEXTWORD_LABELS")
+DATABASE = typer.Option(
+    "--labels", "--database", help="an SQLite file, or postgresql://...", envvar="NEXTWORD_LABELS"
+)
 Database = Annotated[str, DATABASE]
 Project = Annotated[str, typer.Option(help="the project's name")]
 OPEN = (

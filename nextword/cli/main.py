@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nextword import __version__
+from nextword.cli.options import spelled_out
 from nextword.common.errors import BadInput, NextwordError
 from nextword.common.terminal import printable
 
@@ -116,8 +117,9 @@ def _dispatch(argv: list[str]) -> int:
             f"no verb `{argv[0]}`", do=f"did you mean `{near[0]}`?" if near else "see `nextword --help`"
         )
     verb = command(argv[0])
+    words = spelled_out(getattr(_module(argv[0]), "run", None), argv[1:])
     try:
-        with verb.make_context(f"nextword {argv[0]}", argv[1:]) as context:
+        with verb.make_context(f"nextword {argv[0]}", words) as context:
             verb.invoke(context)
     except typer.Exit as ended:  # --help
         return ended.exit_code
@@ -138,12 +140,16 @@ def _close_output() -> None:
 
 def command(verb: str) -> Any:
     """The verb's own command, made by typer from its module's `run`; only now is the module imported."""
-    module = importlib.import_module(f"nextword.cli.{verb}")
+    module = _module(verb)
     if hasattr(module, "app"):  # a verb with verbs of its own
         return typer.main.get_command(module.app)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(name=verb, help=module.__doc__)(module.run)
     return typer.main.get_command(app)
+
+
+def _module(verb: str) -> Any:
+    return importlib.import_module(f"nextword.cli.{verb}")
 
 
 def print_help() -> None:

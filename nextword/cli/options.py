@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
@@ -48,6 +49,26 @@ def verb(settings: type[Any]) -> Callable[[Callable[..., None]], Callable[..., N
         return run
 
     return decorate
+
+
+def spelled_out(function: Any, argv: list[str]) -> list[str]:
+    """A verb's words, with its value after each option that may stand alone: `--lora` means `--lora 16`."""
+    alone = {
+        f"--{field.name.replace('_', '-')}": str(field.metadata["bare"])
+        for field in dataclasses.fields(getattr(function, "settings", _None))
+        if "bare" in field.metadata
+    }
+    words = []
+    for word, after in itertools.zip_longest(argv, argv[1:], fillvalue=""):
+        words.append(word)
+        if word in alone and not after.lstrip("+-").isdecimal():
+            words.append(alone[word])
+    return words
+
+
+@dataclasses.dataclass
+class _None:
+    """The settings of a verb that has none."""
 
 
 def _section(function: Callable[..., None]) -> str:

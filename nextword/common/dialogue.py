@@ -135,7 +135,17 @@ def comparison_of(record: dict[str, Any]) -> Comparison:
         prompt, chosen, rejected = chosen[:shared], chosen[shared:], rejected[shared:]
     if not prompt:
         raise ValueError("no prompt, and the two sides do not begin alike")
-    return Comparison(prompt, chosen, rejected, _meta(record, "prompt", "chosen", "rejected"))
+    meta = _meta(record, "prompt", "chosen", "rejected")
+    margin_of(meta)
+    return Comparison(prompt, chosen, rejected, meta)
+
+
+def margin_of(meta: dict[str, Any]) -> float:
+    """How much better the chosen side of a comparison is, 0 where its `meta` does not say; ValueError."""
+    value = meta.get("margin", 0.0)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        raise ValueError(f"its margin is {value!r:.40}, expected a number of at least 0")
+    return float(value)
 
 
 def rated_of(record: dict[str, Any]) -> Rated:

@@ -106,12 +106,17 @@ def open_records(path: Path) -> Iterator[IO[str]]:
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """Each line's JSON object; Corrupt names the line that is not one."""
+    """Each line's JSON object; Corrupt names the line that is not one.
+
+    A byte order mark before the first, as some editors write one, is no part of it.
+    """
     with open_records(path) as file:
         number = 0
         try:
             for line in file:
                 number += 1
+                if number == 1:
+                    line = line.removeprefix("\ufeff")
                 if line.strip():
                     record = json.loads(line)
                     if not isinstance(record, dict):

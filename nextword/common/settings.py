@@ -41,11 +41,15 @@ def option(
     least: float | None = None,
     above: float | None = None,
     most: float | None = None,
+    bare: int | None = None,
 ) -> Any:
-    """A settings field with its default, one line of help, and the range that `check_ranges` holds it to."""
+    """A settings field with its default, one line of help, and the range that `check_ranges` holds it to.
+
+    bare: what the option means on a command line where it stands without a value.
+    """
     if isinstance(default, (list, dict)):
         raise TypeError("settings are frozen: use a tuple")
-    bounds = {"least": least, "above": above, "most": most}
+    bounds = {"least": least, "above": above, "most": most, "bare": bare}
     return dataclasses.field(
         default=default, metadata={"help": help, **{k: v for k, v in bounds.items() if v is not None}}
     )

@@ -13,6 +13,7 @@ A question that two places answer differently is none a person could approve, so
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -22,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nextword.common.dialogue import write_conversations
-from nextword.common.errors import BadInput
+from nextword.common.dialogue import read_conversations, write_conversations
+from nextword.common.errors import BadInput, Corrupt
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation, Document, Message, digest
 from nextword.common.settings import check_ranges, option
@@ -69,6 +70,10 @@ class ProposeSettings:
             raise BadInput("a drafter needs an address and a model", do="pass --drafter URL --model NAME")
 
 
+SOURCE = "propose"
+"""What a proposal's `meta` says where it is from."""
+
+
 @dataclass(frozen=True)
 class Proposal:
     """A question, the block that answers it, and the words that do."""
@@ -92,10 +97,11 @@ def propose(
 ) -> dict[str, Any]:
     """Write proposals for the documents under `source` as conversations; returns counts.
 
-    Raises BadInput when there are no documents, when nothing in them can be asked about, or when the drafter
-    cannot be reached.
+    Raises BadInput when there are no documents, when nothing in them can be asked about, when the drafter
+    cannot be reached, or when `out` is a file of something else.
     """
     begun = clock()
+    _check_place(out)
     draft = Drafter.at(settings, os.environ.get(KEY, "")) if settings.drafter else None
     counts: Counter[str] = Counter()
     found: list[Proposal] = []
@@ -124,6 +130,16 @@ def propose(
     }
 
 
+def _check_place(out: Path) -> None:
+    """BadInput where something stands that proposals would replace, such as the documents themselves."""
+    if out.is_file() and out.stat().st_size:
+        with contextlib.suppress(BadInput, Corrupt):
+            first = next(read_conversations(out), None)
+            if first and first.meta.get("source") == SOURCE:
+                return
+        raise BadInput("stands there already, and holds no proposals", where=out, do="choose another --out")
+
+
 def conversation(proposal: Proposal, most: int) -> Conversation:
     """The question, the page, and the answer as the guide wants it: the quotation, then the page's title."""
     document, found, block = proposal.document, proposal.found, proposal.block
@@ -135,7 +151,7 @@ def conversation(proposal: Proposal, most: int) -> Conversation:
         Message("assistant", f'"{found.quote}" ({title})'),
     ]
     meta = {
-        "source": "propose", "rule": found.rule, "lang": proposal.lang, "url": document.url,
+        "source": SOURCE, "rule": found.rule, "lang": proposal.lang, "url": document.url,
         "document": document.id, "start": block.start, "end": block.end, "quote": found.quote,
     }  # fmt: skip
     return Conversation(messages, meta=meta)

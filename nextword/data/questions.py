@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -188,10 +188,16 @@ def read_questions(path: Path) -> Iterator[Question]:
         try:
             yield _question(record)
         except (TypeError, ValueError) as error:
-            raise BadInput(f"record {number} is no question ({error})", where=path) from error
+            what, do = f"record {number} is no question ({error})", "see docs/formats.md"
+            raise BadInput(what, where=path, do=do) from error
 
 
 def _question(record: dict[str, Any]) -> Question:
+    known = {field.name: field.default is not MISSING for field in fields(Question)}
+    if unknown := sorted(record.keys() - known.keys()):
+        raise ValueError(f"a field `{unknown[0]}`, which questions have not")
+    if missing := [name for name, has_default in known.items() if not has_default and name not in record]:
+        raise ValueError(f"no `{missing[0]}`")
     question = Question(**record)
     texts = {**record}
     gold = texts.pop("gold")

@@ -55,6 +55,9 @@ def model_folder(path: Path, assistant: bool = False) -> Path:
     for folder in (path, *(path / inside for inside in inside_a_run)):
         if (folder / "config.json").is_file():
             return folder
+    if path.suffix == ".gguf" and path.is_file():
+        do = "give the checkpoint folder that it was made from"
+        raise BadInput("a GGUF file can be run, not trained", where=path, do=do)
     if path.is_file():
         raise BadInput("not a model we open", where=path, do="give a checkpoint folder or a .gguf file")
     if path.is_dir():

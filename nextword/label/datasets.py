@@ -30,6 +30,8 @@ from nextword.label.refusals import NoSuch
 from nextword.label.schema import DatasetRecordRow, DatasetRow, LabelRow, PersonRow
 from nextword.label.text import checked
 
+NAMES = (".jsonl", ".jsonl.zst", ".jsonl.xz")
+
 
 @dataclass(frozen=True)
 class Version:
@@ -94,8 +96,21 @@ class Datasets:
             rows = list(harvest(session, project, format, sources, kinds, has_machines))
         if not rows:
             raise BadInput("there is nothing to export yet", do="label some tasks first")
+        self._check_place(path)
         write_records(path, (row.record for row in rows))
         return self._keep(actor, project, name, format, path, recipe, rows, stood)
+
+    def _check_place(self, path: Path) -> None:
+        """BadInput for a name that is no record file's, and where what stands is no version of ours."""
+        if not path.name.endswith(NAMES):
+            raise BadInput("is no name of a record file", where=path, do=f"end it in {' or '.join(NAMES)}")
+        if path.is_file():
+            with self.database.read() as session:
+                mine = select(DatasetRow.id).where(DatasetRow.sha256 == sha256(path)).limit(1)
+                is_mine = session.scalar(mine) is not None
+            if not is_mine:
+                what, do = "stands there already, and is no dataset of these labels", "choose another name"
+                raise BadInput(what, where=path, do=do)
 
     def versions(self, actor: Person, project: int, name: str = "") -> list[Version]:
         """The versions of one dataset, or of all, oldest first."""

@@ -24,6 +24,7 @@ from nextword.label.schema import GuideRow, ProjectRow
 from nextword.label.text import checked
 
 MOST_OVERLAP = 50
+NEW = "make it with `nextword label init --project NAME`"
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Projects:
         with self.database.read() as session:
             row = session.scalar(select(ProjectRow).where(key))
             if row is None:
-                raise NoSuch(f"no project {project}")
+                raise NoSuch(f"no project {project}", do=NEW)
             return project_of(session, row)
 
     def change(self, actor: Person, project: int, **settings: Any) -> Project:
@@ -195,7 +196,7 @@ def project_row(session: Session, project: int, is_locked: bool = False) -> Proj
     """The project's row, locked against other writers where asked; NoSuch when there is none."""
     row = session.get(ProjectRow, project, with_for_update={"key_share": True} if is_locked else None)
     if row is None:
-        raise NoSuch(f"no project {project}")
+        raise NoSuch(f"no project {project}", do=NEW)
     return row
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nextword.common.dialogue import Comparison, Rated, plain, says_something
+from nextword.common.dialogue import Comparison, Rated, margin_of, plain, says_something
 from nextword.common.errors import BadInput
 from nextword.common.records import Conversation, Message, digest, is_held_out
 from nextword.tokenizer.chat import ChatTemplate
@@ -61,14 +61,14 @@ class Kept(LeavesOut):
 def compared(records: Iterable[Comparison], chat: ChatTemplate, context: int, held_out: float) -> Kept:
     """Comparisons as trees; held_out: percent of the prompts kept apart.
 
-    Raises BadInput when a record's `meta` has a margin that is not a number.
+    Raises ValueError when a record's `meta` has a margin that is not a number.
     """
     found = Kept()
     for record in records:
         if plain(record.chosen) == plain(record.rejected):
             found.left_out["with two equal sides"] += 1
         elif tree := _tree(record, [record.chosen, record.rejected], chat, context, found.left_out):
-            found.place(Compared(tree, prompt_id(record.prompt), _margin(record)), held_out)
+            found.place(Compared(tree, prompt_id(record.prompt), margin_of(record.meta)), held_out)
     return found
 
 
@@ -180,10 +180,3 @@ def _tree(
         left_out[f"longer than the context of {context:,} tokens"] += 1
         return None
     return tree
-
-
-def _margin(record: Comparison) -> float:
-    value = record.meta.get("margin", 0.0)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-        raise BadInput(f"a comparison's margin is {value!r:.40}, expected a number of at least 0")
-    return float(value)

@@ -59,7 +59,10 @@ class FinetuneSettings:
     warmup: int = option(10, "steps in which the rate rises", least=0)
     decay: float = option(0.8, "share of the run in which the rate falls to zero", least=0, most=1)
     lora: int = option(
-        0, "rank of a LoRA adapter to train in place of the whole model (16, say); 0: all of it", least=0
+        0,
+        "train a LoRA adapter of this rank in place of the whole model; alone: 16; 0: all of it",
+        least=0,
+        bare=16,
     )
     lora_alpha: float = option(32.0, "the adapter's change counts alpha / rank times", above=0)
     lora_targets: tuple[str, ...] = option(

@@ -77,6 +77,14 @@ def test_a_reward_model_and_prompts_are_enough_for_ppo(finetuned_run, prompts, r
     assert (finetuned_run / "aligned" / "curves.png").exists()
 
 
+def test_a_run_is_taken_for_its_own_reward_model(finetuned_run, prompts, reward_model, tmp_path):
+    run_folder = tmp_path / "with one"
+    run_folder.mkdir()
+    (run_folder / "reward").symlink_to(reward_model.resolve())
+    given = ["--data", str(prompts), "--reward", str(run_folder), "--out", str(tmp_path / "ppo")]
+    assert run(["align", str(finetuned_run), *given, *PPO]) == 0
+
+
 def test_checkable_questions_are_enough_for_grpo(finetuned_run, tmp_path, capsys):
     asked = [question(name, "signature", "en") for name in SIGNATURES]
     write_questions(tmp_path / "questions.jsonl", asked)

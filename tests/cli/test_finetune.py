@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from nextword.cli.finetune import run as verb
 from nextword.cli.main import run
+from nextword.cli.options import spelled_out
 from nextword.common.files import read_json
 
 QUICK = ["--steps", "2", "--batch", "2", "--device", "cpu", "--sample-tokens", "2"]
@@ -74,3 +76,23 @@ def test_a_template_without_a_stop_token_is_one_line(base, data, tmp_path, capsy
 def is_one_line(capsys, says):
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nextword:")]
     assert len(lines) == 1 and says in lines[0], lines
+
+
+@pytest.mark.parametrize(
+    ("given", "means"),
+    [
+        (["--lora"], ["--lora", "16"]),
+        (["--lora", "--steps", "2"], ["--lora", "16", "--steps", "2"]),
+        (["--lora", "8", "--steps", "2"], ["--lora", "8", "--steps", "2"]),
+        (["--lora", "-1"], ["--lora", "-1"]),
+        (["--lora=8"], ["--lora=8"]),
+        (["--lora", "run"], ["--lora", "16", "run"]),
+    ],
+)
+def test_lora_may_stand_alone(given, means):
+    assert spelled_out(verb, given) == means
+
+
+def test_an_adapter_is_trained_by_its_bare_name(base, data):
+    assert run(["finetune", str(base), "--data", str(data()), *QUICK, "--lora"]) == 0
+    assert read_json(base / "finetuned" / "run.json")["settings"]["lora"] == 16

@@ -122,6 +122,6 @@ def test_the_chapter_says_which_verbs_take_a_database_and_which_a_project(page):
         verb: {option for each in get_command(app).commands[verb].params for option in each.opts}
         for verb in verbs
     }
-    assert len(verbs) == 6 and all("--database" in takes[verb] for verb in verbs)
+    assert len(verbs) == 6 and all("--labels" in takes[verb] for verb in verbs)
     named = re.findall(r"`(\w+)`", said)
     assert named == [verb for verb in verbs if "--project" in takes[verb]]

@@ -44,7 +44,7 @@ def test_nothing_held_out_is_said(finetuned_run, comparisons, tmp_path, capsys):
         ('{"prompt": "x", "chosen": "a", "rejected": "a"}', "1 with two equal sides"),
         ('{"prompt": "x", "chosen": "a", "rejected": ""}', "1 with an empty answer"),
         (f'{{"prompt": "{"x " * 200}", "chosen": "a", "rejected": "b"}}', "1 longer than the context of 96"),
-        ('{"prompt": "x", "chosen": "a", "rejected": "b", "meta": {"margin": NaN}}', "a comparison's margin"),
+        ('{"prompt": "x", "chosen": "a", "rejected": "b", "meta": {"margin": NaN}}', "its margin is nan"),
     ],
 )
 def test_comparisons_that_teach_nothing_are_one_line(finetuned_run, comparisons, text, says, capsys):

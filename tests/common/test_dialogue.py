@@ -89,6 +89,14 @@ def test_sides_without_a_prompt_are_refused(tmp_path: Path) -> None:
         list(read_comparisons(tmp_path / "a.jsonl"))
 
 
+@pytest.mark.parametrize("margin", ["much", -1, True, float("inf"), float("nan")])
+def test_a_margin_that_is_no_number_is_refused_by_file_and_record(tmp_path: Path, margin: object) -> None:
+    good = {"prompt": [USER], "chosen": [GOOD], "rejected": [BAD], "margin": 2}
+    write_records(tmp_path / "a.jsonl", [good, {**good, "margin": margin}])
+    with pytest.raises(BadInput, match=r"a\.jsonl: record 2: its margin is .*, expected a number"):
+        list(read_comparisons(tmp_path / "a.jsonl"))
+
+
 def test_a_rating_must_be_true_or_false(tmp_path: Path) -> None:
     write_records(tmp_path / "a.jsonl", [{"prompt": "q", "completion": "a", "label": True}])
     assert next(read_rated(tmp_path / "a.jsonl")).label

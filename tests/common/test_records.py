@@ -110,3 +110,10 @@ def test_the_held_out_split_is_stable_and_near_its_percentage() -> None:
     share = sum(is_held_out(f"page-{n}", 10) for n in range(10_000)) / 10_000
     assert 0.085 < share < 0.115
     assert all(is_held_out(f"page-{n}", 20) for n in range(1000) if is_held_out(f"page-{n}", 10))
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_file_from_an_editor_that_marks_its_byte_order_is_read(tmp_path: Path, ends: str) -> None:
+    lines = ends.join(['{"text": "한국어"}', '{"text": "two"}', ""])
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + lines.encode())
+    assert [one["text"] for one in read_records(tmp_path / "a.jsonl")] == ["한국어", "two"]

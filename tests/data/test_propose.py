@@ -125,6 +125,18 @@ def test_no_folder_no_documents_and_nothing_to_ask_are_said(tmp_path):
     assert not (tmp_path / "out.jsonl").exists()
 
 
+def test_proposals_replace_older_proposals_and_nothing_else(tmp_path):
+    (tmp_path / "page.txt").write_text("# House\n\nThe fee is 3 euros.\n")
+    out = tmp_path / "out.jsonl"
+    for _ in range(2):
+        propose(ProposeSettings(), tmp_path / "page.txt", out)
+    for name, text in (("talks.jsonl", '{"messages": [{"role": "user", "content": "q"}]}\n'), ("x.txt", "x")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(BadInput, match=rf"{name}: stands there already"):
+            propose(ProposeSettings(), tmp_path / "page.txt", tmp_path / name)
+        assert (tmp_path / name).read_text() == text
+
+
 def test_an_unreachable_drafter_is_said_without_its_key(tmp_path, monkeypatch):
     monkeypatch.setenv(KEY, "top-secret")
     (tmp_path / "a.md").write_text(KOREAN)

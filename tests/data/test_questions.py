@@ -112,11 +112,17 @@ STRANGE = dict.fromkeys(("type", "lang", "text", "answer", "url", "function_id",
 
 
 @pytest.mark.parametrize(
-    "record", [{"id": "a"}, STRANGE | {"gold": ["x"]}, STRANGE | {"id": "a", "gold": []}]
+    ("record", "says"),
+    [
+        ({"id": "a"}, "no `type`"),
+        ({"messages": []}, "a field `messages`, which questions have not"),
+        (STRANGE | {"gold": ["x"]}, "a field is not a text"),
+        (STRANGE | {"id": "a", "gold": []}, "`gold` is not a list of texts"),
+    ],
 )
-def test_a_record_that_is_no_question_is_named(tmp_path, record):
+def test_a_record_that_is_no_question_is_named(tmp_path, record, says):
     (tmp_path / "q.jsonl").write_text(json.dumps(record) + "\n")
-    with pytest.raises(BadInput, match="record 1 is no question"):
+    with pytest.raises(BadInput, match=rf"record 1 is no question \({says}\)"):
         list(read_questions(tmp_path / "q.jsonl"))
 
 

@@ -63,6 +63,12 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path, make, message):
         engine.open(tmp_path / "thing")
 
 
+def test_a_gguf_file_is_no_folder_to_train(tmp_path):
+    (tmp_path / "m.gguf").write_bytes(b"GGUF")
+    with pytest.raises(BadInput, match="can be run, not trained"):
+        engine.model_folder(tmp_path / "m.gguf")
+
+
 def test_an_unknown_device_or_precision_is_refused(folder):
     with pytest.raises(BadInput, match="no device is called 'abacus'"):
         engine.open(folder, device="abacus")

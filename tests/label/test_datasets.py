@@ -213,6 +213,17 @@ def test_a_format_or_kind_that_does_not_exist_is_refused(club, cut):
         cut(project, "conversations", kinds=["compare"])
 
 
+@pytest.mark.parametrize(("name", "says"), [("x.parquet", "is no name of"), ("x.jsonl", "stands there")])
+def test_no_other_file_is_replaced_and_no_other_kind_is_written(club, tmp_path, name, says):
+    project, path = club.project(), tmp_path / name
+    club.prompts(project, 1)
+    club.answer(club.person("ann"), project, {"text": "one"})
+    path.write_text("mine")
+    with pytest.raises(BadInput, match=says):
+        club.office.datasets.cut(club.owner, project, "talks", "conversations", path)
+    assert path.read_text() == "mine"
+
+
 def test_only_an_owner_exports(club, tmp_path):
     with pytest.raises(NotAllowed):
         club.office.datasets.cut(club.person("ann"), club.project(), "x", "labels", tmp_path / "x.jsonl")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from nextword.common.dialogue import Comparison, Rated
-from nextword.common.errors import BadInput
 from nextword.common.records import Message
 from nextword.tokenizer.chat import ChatTemplate
 from nextword.tokenizer.tokenizer import Tokenizer
@@ -91,7 +90,7 @@ def test_no_prompt_is_on_both_sides_of_the_split(chat):
 def test_a_margin_is_a_number(chat):
     assert compared([pair("a", "b", "c", margin=2)], chat, 96, 0).train[0].margin == 2.0
     for wrong in ("much", -1, float("nan"), True):
-        with pytest.raises(BadInput, match="margin is"):
+        with pytest.raises(ValueError, match="margin is"):
             compared([pair("a", "b", "c", margin=wrong)], chat, 96, 0)
 
 
