@@ -79,8 +79,8 @@ def test_a_reward_model_and_prompts_are_enough_for_ppo(finetuned_run, prompts, r
 
 def test_a_run_is_taken_for_its_own_reward_model(finetuned_run, prompts, reward_model, tmp_path):
     run_folder = tmp_path / "with one"
-    run_folder.mkdir()
-    (run_folder / "reward").symlink_to(reward_model.resolve())
+    (run_folder / "reward").mkdir(parents=True)
+    (run_folder / "reward" / "model").symlink_to(reward_model)
     given = ["--data", str(prompts), "--reward", str(run_folder), "--out", str(tmp_path / "ppo")]
     assert run(["align", str(finetuned_run), *given, *PPO]) == 0
 
