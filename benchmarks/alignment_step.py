@@ -21,8 +21,9 @@ Tokens are those of whole sequences, prompts included, each answer with its own 
 side saves by computing a prompt once is its gain. Both precisions are compared like with like; bf16 is ours
 for sft and dpo by default, fp32 for the others.
 
-How: every side is a process of its own that sleeps while another works. In each round each side takes two
-steps; a ratio is the median over rounds of the ratios of tokens a second. The text is the standard library:
+How: every side is a process of its own that sleeps while another works; threads wait for each other as those
+of the command line do (`spin_briefly`). In each round each side takes two steps; a ratio is the median over
+rounds of the ratios of tokens a second. The text is the standard library:
 what a function's source does, answered by its docstring, and as the worse answer another's docstring.
 """
 
@@ -52,6 +53,7 @@ from nextword.common.dialogue import Comparison, read_conversations, write_compa
 from nextword.common.files import read_json, write_json
 from nextword.common.progress import Progress
 from nextword.common.records import Conversation, Message
+from nextword.common.threads import spin_briefly
 from nextword.model.checkpoint import save_checkpoint
 from nextword.model.config import ModelConfig
 from nextword.model.llama import Llama
@@ -304,6 +306,7 @@ def main() -> None:
         folder, stage, precision, way, threads = given.serve
         serve(Path(folder), stage, precision, way, int(threads))
         return
+    spin_briefly()  # as the command line does; all sides' processes inherit it
     if not PEER.exists():
         raise SystemExit(f"{PEER.relative_to(ROOT)} is not there; `make peers` builds it")
     with tempfile.TemporaryDirectory() as name:

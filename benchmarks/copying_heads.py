@@ -11,12 +11,12 @@ machine changes no figure. Finished runs in RUN/copying-heads are not trained ag
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 from pathlib import Path
 
 from report import figure, record
 
+from nextword.common.threads import spin_briefly
 from nextword.train.pretrain import PretrainSettings, pretrain
 
 SEEDS = (0, 1, 2)
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--depth", type=int, default=3)
     given = parser.parse_args()
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    spin_briefly()
     found = {
         has_heads: [bits_per_byte(given, has_heads, seed) for seed in SEEDS] for has_heads in (True, False)
     }

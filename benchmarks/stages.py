@@ -29,7 +29,6 @@ model has learnt is how answers look. The judge of DPO and PPO marks answers rig
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -42,6 +41,7 @@ from stages_record import report
 from stages_seed import Seed, corpus
 
 from nextword.common.files import read_json, write_json
+from nextword.common.threads import spin_briefly
 
 SEEDS = (0, 1, 2)
 KEPT = RECORDS / "stages"
@@ -60,7 +60,7 @@ def main() -> None:
         "--base", type=Path, help="begin with this model, pretrain none; not kept as a record"
     )
     given = parser.parse_args()
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line has it; before torch comes
+    spin_briefly()  # as the command line does; before torch comes
     plan, is_real = Plan().scaled(given.scale), given.scale == 1 and not given.base
     work = given.run / ("stages" if is_real else f"stages-{given.scale:g}{'-from-base' * bool(given.base)}")
     kept = KEPT if is_real else work / "parts"

@@ -33,6 +33,9 @@ def run(
         float, typer.Option("--temperature", "-t", help="0 always takes the likeliest")
     ] = 0.0,
     top_p: Annotated[float, typer.Option(help="keep the smallest set that reaches p")] = 0.95,
+    repeat_penalty: Annotated[
+        float, typer.Option(help="above 1 discourages repetition, which small models fall into; 1 is off")
+    ] = 1.1,
     seed: Annotated[int, typer.Option(help="the same seed gives the same text")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
     labels: Labels = LABELS,
@@ -40,7 +43,9 @@ def run(
 ) -> None:
     """Answer one question, or hold a conversation until an empty line or Ctrl-D."""
     check_seed(seed)
-    sampling = Sampling(temperature, top_p=top_p, max_new_tokens=max_new_tokens)
+    sampling = Sampling(
+        temperature, top_p=top_p, repeat_penalty=repeat_penalty, max_new_tokens=max_new_tokens
+    )
     opened = engine.open(model, device=device, assistant=True)
     messages = [Message("system", system)] if system else []
     for asked in [question] if question is not None else _questions():

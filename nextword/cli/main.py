@@ -24,6 +24,7 @@ from nextword import __version__
 from nextword.cli.options import spelled_out
 from nextword.common.errors import BadInput, NextwordError
 from nextword.common.terminal import printable
+from nextword.common.threads import spin_briefly
 
 UsageError: Any = typer.BadParameter.__base__  # the public name of the parser's own base class moves
 
@@ -65,13 +66,8 @@ RESUMED = ("make", "pull", "collect", "pretrain", "finetune", "reward", "align",
 
 
 def main() -> None:
-    """The console script.
-
-    OpenMP's threads spin at their barriers by default: beside any other busy program training then loses four
-    fifths of its speed or more, since a thread that has no core cannot arrive. Sleeping costs almost nothing.
-    It must be said before torch is loaded.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    """The console script."""
+    spin_briefly()
     for stream, errors in ((sys.stdout, "replace"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)  # what a model says may not fit a terminal's encoding

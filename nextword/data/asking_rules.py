@@ -7,6 +7,7 @@
     item               "`x`: what it is", a list's item with its name
     number             "The X is 30 minutes", "X은 14일입니다"
     label              "Opening hours: 9 to 18"
+    when, where, ...   plain facts, which any sentence may tell (fact_rules.py)
 
 No rule writes an answer: it is the page's own sentence. So few are better than many: a subject must be
 something that can be asked for without the page (a name in code or Latin letters, or words of a heading), and
@@ -20,20 +21,22 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from nextword.data.fact_rules import facts
 from nextword.data.heading_rules import of_heading
 from nextword.data.page_layout import Block
 from nextword.data.phrases import Lang, with_particle
-from nextword.data.sentences import MARKUP, POINTING, is_answer, is_korean, sentences_of
+from nextword.data.sentences import (
+    GENERIC,
+    MARKUP,
+    POINTING,
+    is_answer,
+    is_bound,
+    is_korean,
+    sentences_of,
+)
 
 LEAST_ITEM = 16
 """Letters of an explanation in a list."""
-GENERIC = re.compile(
-    r"것|때|점|수|중|곳|방법|이유|예제|예시|경우|결과|문제|목표|목적|차이점?|장점|단점|핵심|첫째|둘째|대답|답|해결책|사람|나머지|대부분"
-    r"|모두|하나|작업|코드|이름|값|타입|내용|부분|마지막|처음|다른|가장|질문|사실|순서|여기서"
-    r"|result|reason|problem|example|following|answer|purpose|goal|idea|point|rest|way|thing|code|difference"
-    r"|first|second|last|next|other|same|only|value|type|name|output|default|main"
-)
-"""Nobody asks what a "result" is."""
 OPENERS = r"(?:이란|란|은|는)"
 CODE = r"`[^`\n]{2,50}`"
 DEFINED_KO = re.compile(
@@ -89,6 +92,14 @@ class Found:
 
 def ask(block: Block, first: bool, title: str) -> Iterator[Found]:
     """What a block answers. `first`: nothing stands between it and its heading."""
+    told = list(_by_layout(block, first, title))
+    yield from told
+    quoted = {each.quote for each in told}
+    yield from (Found(*fact) for fact in facts(sentences_of(block.text)) if fact[1] not in quoted)
+
+
+def _by_layout(block: Block, first: bool, title: str) -> Iterator[Found]:
+    """What a block answers by where it stands and how it begins: one thing, and one for its heading."""
     lang: Lang = "ko" if is_korean(block.text) else "en"
     sentences = sentences_of(block.text)
     context = " ".join((title, *block.headings)).lower()
@@ -113,7 +124,7 @@ def _is_subject(x: str, context: str) -> bool:
         or x.count("`") % 2
     ):
         return False
-    if any(_is_bound(word) for word in words[:-1]):
+    if any(is_bound(word) for word in words[:-1]):
         return False
     named = bool(re.fullmatch(CODE, x)) or bool(re.fullmatch(r"[A-Z][\w.+#-]*(?: [A-Z][\w.+#-]*)*", x))
     return named or x.lower().strip("`") in context
@@ -123,16 +134,6 @@ def _is_told(code: str, context: str) -> bool:
     """Whether a title or heading speaks of this code: a name of an example is nobody's question."""
     name = re.match(r"[\w.$-]+", code.strip("`"))
     return name is not None and len(name[0]) > 2 and name[0].lower() in context
-
-
-def _is_bound(word: str) -> bool:
-    """Whether a Korean word leans on what follows: 쉬운, 하는, 할, 값을, 에서; not 대출, 기간."""
-    return bool(
-        re.search(
-            r"[가-힣](?:는|을|를|이|가|에|로|고|며|면|서|게|도|만|와|과|한)$|[운은는한된른진인런할될릴볼쓸을]$",
-            word,
-        )
-    )
 
 
 def _of_item(block: Block, lang: Lang) -> Iterator[Found]:

@@ -10,19 +10,30 @@ held out, for finetuning learns them too: their address is one that the hash put
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from nextword.common.records import Document, read_records
+from nextword.common.dialogue import read_conversations
+from nextword.common.records import Conversation, Document, read_records
 
 ADDRESS = "nextword:///"
 """Where our own documents say they come from."""
 OWN = Path(__file__).parent / "own"
 
+MANNERS = ("identity", "ability", "greeting", "refusal", "benign")
+"""Kinds of conversations: who the assistant is, what it can do, small talk, what it refuses and what not."""
+
 
 def own_conversations() -> tuple[Path, ...]:
     """The record files of the hand-written conversations, one a language."""
     return tuple(OWN / f"conversations.{lang}.jsonl" for lang in ("en", "ko"))
+
+
+def manners() -> list[Conversation]:
+    """Those of our conversations that anyone may begin with, whatever the pages are about."""
+    found = itertools.chain.from_iterable(map(read_conversations, own_conversations()))
+    return [one for one in found if one.meta["kind"] in MANNERS]
 
 
 def own_documents() -> Iterator[Document]:

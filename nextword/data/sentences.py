@@ -27,6 +27,13 @@ POINTING = re.compile(
     r"|\b(?:as follows|the following|see below|above|below|next section)\b"
     r"|\bthis (?:page|section|guide|chapter|tutorial)\b"
 )
+GENERIC = re.compile(
+    r"것|때|점|수|중|곳|방법|이유|예제|예시|경우|결과|문제|목표|목적|차이점?|장점|단점|핵심|첫째|둘째|대답|답|해결책|사람|나머지|대부분"
+    r"|모두|하나|작업|코드|이름|값|타입|내용|부분|마지막|처음|다른|가장|질문|사실|순서|여기서"
+    r"|result|reason|problem|example|following|answer|purpose|goal|idea|point|rest|way|thing|code|difference"
+    r"|first|second|last|next|other|same|only|value|type|name|output|default|main"
+)
+"""Nobody asks what a "result" is."""
 CODE = re.compile(r"`[^`]*`")
 WORD = re.compile(r"\S*[^\W\d_]\S*")
 HANGUL = re.compile("[가-힣]")
@@ -64,4 +71,14 @@ def is_answer(sentence: str) -> bool:
         and sentence.count("`") % 2 == 0
         and not MARKUP.search(sentence)
         and not POINTING.search(sentence)
+    )
+
+
+def is_bound(word: str) -> bool:
+    """Whether a Korean word leans on what follows: 쉬운, 하는, 할, 값을, 에서; not 대출, 기간."""
+    return bool(
+        re.search(
+            r"[가-힣](?:는|을|를|이|가|에|로|고|며|면|서|게|도|만|와|과|한)$|[운은는한된른진인런할될릴볼쓸을]$",
+            word,
+        )
     )
