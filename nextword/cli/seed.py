@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from nextword.cli.options import verb
 from nextword.common.progress import Progress
+from nextword.data.propose import documents
 from nextword.data.proposed_seed import seed_of_approved
 from nextword.data.questions import QuestionSettings
 from nextword.data.seed import seed_conversations
@@ -23,6 +25,9 @@ def run(
     approved: Annotated[
         Path | None, typer.Option(help="approved proposals (.jsonl), in place of a crawl")
     ] = None,
+    pages: Annotated[
+        Path | None, typer.Option(help="with --approved: the documents, for reading practice")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="the folder that is made, or made anew", show_default="beside the input"),
@@ -31,7 +36,8 @@ def run(
     """Ask, answer, write, then say how much of what there is."""
     out = out or (approved or crawl).parent / "seed"
     if approved:
-        made = seed_of_approved(settings, approved, out)
+        read = documents(pages, Counter()) if pages else ()
+        made = seed_of_approved(settings, approved, out, read)
     else:
         with Progress("seed", unit="pages") as progress:
             made = seed_conversations(settings, crawl, out, progress)

@@ -105,7 +105,7 @@ def propose(
     draft = Drafter.at(settings, os.environ.get(KEY, "")) if settings.drafter else None
     counts: Counter[str] = Counter()
     found: list[Proposal] = []
-    for document in _documents(source, counts):
+    for document in documents(source, counts):
         made = list(_drafted(draft, document, counts) if draft else _by_rules(document))
         found += _fewest(made, settings.per_page)
         if progress:
@@ -171,8 +171,8 @@ def excerpt(text: str, block: Block, quote: str, most: int) -> str:
     return "\n".join(shown)
 
 
-def _documents(source: Path, counts: Counter[str]) -> Iterator[Document]:
-    """The documents of a folder or a file as text; counts those read and those that were not."""
+def documents(source: Path, counts: Counter[str]) -> Iterator[Document]:
+    """The documents of a folder or a file as text, with titles; counts those read and those that were not."""
     if not source.exists():
         raise BadInput("no such file or folder", where=source)
     for page in read_folder(source):

@@ -4,9 +4,11 @@
 
 Each approved conversation is a question, a page and a quotation of it. Approvals are few (rules find one or
 two questions in a page), so none is spent on one form alone: every question is asked with its page, some also
-from memory and with a wrong page, and lines of the pages to copy fill up to FILLED conversations, because
-copying is what a small model has to learn. Held out are, by a hash of the answer, a tenth of the questions or
-ENOUGH of them, and never more than a third: what two pages say in the same words is on one side.
+from memory and with a wrong page. Where the pages are given, their other sentences are asked for too
+(reading.py), and the approved questions stand among them SEEN times. Lines of the pages to copy fill up to
+FILLED conversations, because copying is what a small model has to learn. Held out are, by a hash of the
+answer, a tenth of the questions or ENOUGH of them, and never more than a third: what two pages say in the
+same words is on one side.
 
 What a person has written anew, without a quotation of the page, is learnt as it is, but no machine could mark
 it, so it is never held out.
@@ -25,11 +27,12 @@ from typing import Any
 from nextword.common.dialogue import read_conversations
 from nextword.common.errors import BadInput
 from nextword.common.files import check_replaceable
-from nextword.common.records import Conversation, digest
+from nextword.common.records import Conversation, Document, digest
 from nextword.data.copying import Sources, copying_rows, lines_of
 from nextword.data.own_text import own_conversations
 from nextword.data.phrases import Lang
 from nextword.data.questions import Question, QuestionSettings
+from nextword.data.reading import reading_rows
 from nextword.data.seed import (
     HELDOUT_SHARE,
     OURS,
@@ -48,13 +51,19 @@ TYPE = "quote"
 """The type of these questions: right is who says the sentence of the page."""
 FILLED = 1500
 """Conversations to train on, where the approved ones are fewer."""
+SEEN = 3
+"""Times that the approved questions stand among what is learnt beside reading practice."""
 ENOUGH = 60
 """Held-out questions that tell something; a tenth of two hundred does not."""
 QUOTED = re.compile(r'^"([^"]+)"')
 
 
-def seed_of_approved(settings: QuestionSettings, approved: Path, out: Path) -> dict[str, Any]:
+def seed_of_approved(
+    settings: QuestionSettings, approved: Path, out: Path, pages: Iterable[Document] = ()
+) -> dict[str, Any]:
     """Write the seed data of approved conversations into `out`; returns what seed.json says.
+
+    pages: what the questions are about, for reading practice.
 
     Raises BadInput when fewer than two of them are quotations, or `out` holds what is not an earlier output.
     """
@@ -71,6 +80,10 @@ def seed_of_approved(settings: QuestionSettings, approved: Path, out: Path) -> d
     written = [_written(each) for each, question in asked if not question]
     rows = [*_rows(train, settings, rng, by), *written]
     few = round(HELDOUT_SHARE * len(rows))
+    quoted = {gold for question in held for gold in question.gold}
+    room = round((1 - settings.copying) * settings.conversations) - SEEN * len(rows)
+    reading = list(reading_rows(pages, quoted, max(0, room), settings.excerpt, rng))
+    rows = [*rows * (SEEN if reading else 1), *reading]
     copies = max(FILLED - len(rows), round(settings.copying * len(rows)))
     made = {
         "train": [*rows, *copying_rows(_sources(train, held), copies, rng)],

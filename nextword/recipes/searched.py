@@ -19,6 +19,7 @@ from nextword.common.progress import Progress
 from nextword.common.records import Conversation, Message
 from nextword.data.follow_ups import FollowUps
 from nextword.data.phrases import NOT_THERE
+from nextword.data.reading import FORM
 from nextword.evaluate.answers import claimed
 from nextword.tools.answering import PASSAGES, asked, shown
 from nextword.tools.search import Index
@@ -39,7 +40,7 @@ def searched(
     """At most so many of these conversations, with passages from the index where they have pages."""
     with_pages = count()
     for one in islice(conversations, most):
-        if one.meta.get("form") == "open-book":
+        if one.meta.get("form") in ("open-book", FORM):
             turn, rest = divmod(next(with_pages), SEARCHED_EVERY)
             if rest:
                 yield further.after(one, one.meta.get("url", ""))

@@ -6,7 +6,7 @@ import pytest
 
 from nextword.common.dialogue import read_conversations, write_conversations
 from nextword.common.errors import BadInput
-from nextword.common.records import Conversation, Message
+from nextword.common.records import Conversation, Document, Message
 from nextword.data.phrases import NOT_THERE
 from nextword.data.proposed_seed import FILLED, approver, question_of, seed_of_approved, split
 from nextword.data.questions import QuestionSettings, read_questions
@@ -15,13 +15,16 @@ from nextword.data.seed import OURS
 RULE = {"labelled": {"by": [{"who": "x", "machine": "rule:verbatim"}]}}
 
 
+def quote(number: int) -> str:
+    return f"The fee for room {number} is {number} euros."
+
+
 def row(number: int, answer: str = "", **meta) -> Conversation:
-    quote = f"The fee for room {number} is {number} euros."
-    page = f"Rooms\nRoom {number}\n{quote} Room {number} has a window and two tables."
+    page = f"Rooms\nRoom {number}\n{quote(number)} Room {number} has a window and two tables."
     messages = [
         Message("user", f"What does room {number} cost?"),
         Message("tool", page, name="search"),
-        Message("assistant", answer or f'"{quote}" (Rooms)'),
+        Message("assistant", answer or f'"{quote(number)}" (Rooms)'),
     ]
     return Conversation(messages, meta={"url": f"http://hotel.test/{number}", **RULE, **meta})
 
@@ -61,6 +64,22 @@ def test_every_record_says_who_approved_it(seed):
     rows = [one for one in read_conversations(seed[0] / "train.jsonl") if one.meta["form"] != "copying"]
     assert {one.meta["approved_by"] for one in rows} == {"rule:verbatim"}
     assert seed[1]["by"] == {"rule:verbatim": 241}
+
+
+def test_the_pages_other_sentences_are_read_too_and_held_out_ones_are_not(tmp_path):
+    pages = [
+        Document.of(
+            f"# Floor {n}\n\nThe {n}th floor has {n + 7} windows. {quote(n)}", f"u{n}", title=f"Floor {n}"
+        )
+        for n in range(240)
+    ]
+    write_conversations(tmp_path / "approved.jsonl", map(row, range(240)))
+    seed_of_approved(QuestionSettings(), tmp_path / "approved.jsonl", tmp_path / "seed", pages)
+    rows = list(read_conversations(tmp_path / "seed" / "train.jsonl"))
+    forms = [one.meta["form"] for one in rows]
+    assert forms.count("open-book") == 3 * 180 and forms.count("reading") > 240
+    held = {one.gold[0] for one in read_questions(tmp_path / "seed" / "questions.heldout.jsonl")}
+    assert len(held) == 60 and not any(gold in str(one.messages[-1].content) for one in rows for gold in held)
 
 
 @pytest.mark.parametrize(
